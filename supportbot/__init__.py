@@ -1,0 +1,5 @@
+"""supportbot answers a company's customers where they already write."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
