@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from supportbot.types import (
     Capabilities,
+    Committed,
     Conversation,
     Handoff,
     Hit,
@@ -134,7 +135,7 @@ class Model(Protocol):
         self,
         request: ModelRequest,
         *,
-        timeout: float,
+        seconds: float,
         on_text: Callable[[str], Awaitable[None]] | None = None,
     ) -> ModelAnswer:
         """A usable answer within `seconds`, or a ModelError whose `usage` tells what was spent.
@@ -247,8 +248,11 @@ class Store(Protocol):
     async def journal(self, lease: Lease, entry: JournalEntry) -> None:
         """Writes, or overwrites, one journal entry of the running turn. StaleLease if outdated."""
 
-    async def commit(self, lease: Lease, outcome: Outcome, *, now: float) -> bool:
-        """Writes the turn and ends the lease's fence. True if more messages are pending. StaleLease if outdated."""
+    async def commit(self, lease: Lease, outcome: Outcome, *, now: float) -> Committed:
+        """Writes the turn and ends the lease's fence. StaleLease if outdated."""
+
+    async def seize(self, conversation: str, *, until: float) -> Lease:
+        """A lease newer than anyone's, for the watchdog: whoever holds the turn can no longer commit it."""
 
     async def holds(self, lease: Lease) -> bool:
         """Whether the lease is still the conversation's newest."""
@@ -264,6 +268,9 @@ class Store(Protocol):
 
     async def bury(self, id: str, *, error: str, now: float) -> None:
         """Makes the row a dead letter; its lane goes on."""
+
+    async def unsent(self, id: str) -> bool:
+        """Whether the row is still to be sent; asked again when a sender may have slept past its time."""
 
     async def replies_to(self, channel: str, message_id: str) -> tuple[Outgoing, ...]:
         """The replies that answer a message, sent or not, in order."""
@@ -289,9 +296,7 @@ class Store(Protocol):
 
     async def find(self, channel: str, chat: str, thread: str = "") -> Conversation | None: ...
 
-    async def conversations(
-        self, *, limit: int = 50, before: float | None = None
-    ) -> tuple[Conversation, ...]:
+    async def conversations(self, *, limit: int = 50, before: float | None = None) -> tuple[Conversation, ...]:
         """Newest first by last change; `before` pages on."""
 
     async def transcript(self, conversation: str, *, limit: int = 200) -> tuple[Turn, ...]:

@@ -272,6 +272,7 @@ HANDOFF_REASONS: Mapping[str, str] = {
     "unknown_outcome": "An action was started and it is not known whether it took effect.",
     "deadline": "No answer was ready in time.",
     "error": "The bot failed.",
+    "human": "A human stepped in.",
 }
 
 
@@ -474,6 +475,16 @@ class Outcome:
     summary: str | None = None
     locale: str | None = None
     preview: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What `Store.commit` answers. `more`: other messages are pending. `ready`: the turn's outbox rows whose lane holds
+    nothing older, which may be sent at once; the others come through `Store.due` when their lane is free.
+    """
+
+    more: bool
+    ready: tuple[Outgoing, ...] = ()
 
 
 # --- effects and results -------------------------------------------------------------------------------------

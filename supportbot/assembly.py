@@ -1,0 +1,135 @@
+"""Turns the bot's files into what runs: the engine's script, the models, the tools, the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from supportbot import channels
+from supportbot.config import BotFiles, resolve_model_key
+from supportbot.dialogue import Words
+from supportbot.engine import Script
+from supportbot.errors import UsageError
+from supportbot.history import Limits
+from supportbot.knowledge import ArticleIndex
+from supportbot.knowledge import load as load_articles
+from supportbot.models import OfflineModel, OpenAIModel, ResilientModel
+from supportbot.prompts import Prompts
+from supportbot.protocols import Adapter, Model
+from supportbot.sandbox import Templates
+from supportbot.texts import WORDS
+from supportbot.tokens import count
+from supportbot.tools import Toolbox, load_modules
+
+_SECRET_WORDS = ("secret", "token", "key", "password")
+
+
+def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model: bool) -> Script:
+    """What the engine is handed."""
+    config, persona = files.config, files.persona
+    templates = Templates(files.templates)
+    return Script(
+        bot_name=config.bot.name,
+        locale=config.bot.locale,
+        persona=persona,
+        templates=templates,
+        prompts=Prompts(persona, templates, {"name": config.bot.name}, files.flows.offered()),
+        book=files.flows,
+        words=words(persona.handoff.phrases),
+        limits=Limits(config.history.max_tokens, config.history.keep_tokens, config.history.summary),
+        count=lambda text: count(text, config.model.name),
+        digest=files.digest[:16],
+        tools=tools.specs(),
+        has_model=has_model,
+        has_articles=len(articles) > 0,
+        handoff_deadline=config.handoff.deadline,
+        handoff_ceiling=config.handoff.ceiling,
+        max_message_chars=config.limits.message_chars,
+        overdue=config.limits.overdue,
+        overrides=persona.texts,
+    )
+
+
+def words(phrases: Mapping[str, tuple[str, ...]]) -> Words:
+    """The words for cancel, help and a human; the persona's phrases come beside the shipped ones."""
+    human = {
+        locale: (*WORDS.human.get(locale, ()), *phrases.get(locale, ())) for locale in {*WORDS.human, *phrases}
+    }
+    return Words(WORDS.cancel, WORDS.help, human)
+
+
+def toolbox(files: BotFiles, log: Callable[..., None]) -> Toolbox:
+    return Toolbox(load_modules([Path(name) for name in files.config.tools.modules], files.folder), log=log)
+
+
+def articles(files: BotFiles) -> ArticleIndex:
+    return ArticleIndex(load_articles([Path(path) for path in files.config.knowledge.paths], files.folder))
+
+
+def model(files: BotFiles, notice: Callable[[str], None]) -> Model | None:
+    """The configured model with its fallbacks, None without a key. UsageError if the config requires one."""
+    settings = files.config.model
+    key = resolve_model_key(files.config, files.env)
+    if key is None:
+        if settings.required:
+            raise UsageError(
+                "model.required is true and there is no key: set OPENAI_API_KEY, or model.api_key_file"
+            )
+        return None
+    base_url = settings.base_url or files.env.get("OPENAI_BASE_URL") or None
+    prices = {name: price.model_dump() for name, price in settings.prices.items()}
+    models = [
+        (
+            name,
+            OpenAIModel(
+                name,
+                key=key.get_secret_value(),
+                base_url=base_url,
+                request_timeout=settings.timeout,
+                prices=prices,
+                notice=notice,
+            ),
+        )
+        for name in (settings.name, *settings.fallback)
+    ]
+    return ResilientModel(models, retries=settings.retries)
+
+
+def offline() -> Model:
+    return OfflineModel()
+
+
+def adapters(files: BotFiles) -> dict[str, Adapter]:
+    return channels.build({name: (one.type, one.options) for name, one in files.config.channels.items()})
+
+
+def database(files: BotFiles) -> Path:
+    """The SQLite file of the config's `store`, relative to the config's folder."""
+    scheme, _, path = files.config.store.partition(":///")
+    if scheme != "sqlite":
+        raise UsageError(f"store: {scheme} is not supported by this version; use sqlite:///data/supportbot.db")
+    return files.folder / path
+
+
+def secrets(files: BotFiles) -> Iterator[str]:
+    """Every secret value that the process knows, for the log's redaction."""
+    key = resolve_model_key(files.config, files.env)
+    if key is not None:
+        yield key.get_secret_value()
+    yield from _secrets(files.config.model_dump(), secret=False)
+
+
+def _secrets(value: Any, *, secret: bool) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secrets(inner, secret=secret or any(word in str(key).lower() for word in _SECRET_WORDS))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _secrets(inner, secret=secret)
+    elif secret and isinstance(value, str) and value:
+        yield value

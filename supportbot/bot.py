@@ -1,0 +1,237 @@
+"""The composition root: opens every room, runs the loops, closes in the right order.
+
+Closing: channels stop taking messages, running turns finish, the outbox sends what is in flight, then the store
+closes. Whatever does not finish in its time is found again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from supportbot import assembly, logs
+from supportbot.clockwork import Clockwork
+from supportbot.config import BotFiles, load
+from supportbot.errors import ChannelRefused, StoreError
+from supportbot.outbox import Outbox, Sender
+from supportbot.protocols import Adapter, ChannelContext, Model
+from supportbot.queues.local import LocalQueue
+from supportbot.stores import SqliteStore
+from supportbot.types import Capabilities, Message, Outgoing, Receipt
+from supportbot.waits import Wait, Waits
+from supportbot.web import control, egress
+from supportbot.webhooks import RETRY_DELAYS, SignedEndpoint, outgoing_object
+from supportbot.worker import House, Worker
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+_DRAIN_TURNS = 12.0
+_DRAIN_OUTBOX = 5.0
+NOTIFY = "@notify"
+
+
+class Notifier:
+    """Posts every handoff, from any channel, to `handoff.notify_url`."""
+
+    capabilities = Capabilities(events=True, retry_delays=RETRY_DELAYS)
+
+    def __init__(self, url: str, secret: str, *, allow_private: bool) -> None:
+        self._client = egress.client(allow_private)
+        self._endpoint = SignedEndpoint(url, secret, self._client)
+
+    async def send(self, outgoing: Outgoing) -> str:
+        await self._endpoint.post(outgoing.id, outgoing_object(outgoing))
+        return ""
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+class Bot:
+    """One bot. `async with bot:` opens it; then it answers what its channels and `receive` bring.
+
+    `model` replaces the configured one ("offline" for none), `database` the configured file; `channels` are adapters
+    beside the configured ones (`only_channels` leaves those out), as the terminal is.
+    """
+
+    def __init__(
+        self,
+        files: BotFiles,
+        *,
+        model: Model | str | None = None,
+        database: Path | None = None,
+        channels: Mapping[str, Adapter] | None = None,
+        only_channels: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.files = files
+        self.database = database or assembly.database(files)
+        self._clock = clock
+        self._log = logs.get("supportbot").info
+        configured = {} if only_channels else assembly.adapters(files)
+        self.adapters: dict[str, Adapter] = {**configured, **(channels or {})}
+        self._articles = assembly.articles(files)
+        self._tools = assembly.toolbox(files, self._log)
+        self._model = self._chosen(model)
+        self._notifier = self._make_notifier()
+        self._waits = Waits()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def from_config(
+        cls, path: str | Path = "config.yaml", *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> Self:
+        """Reads and checks the files; opens nothing yet. ConfigError and UsageError say what to mend."""
+        return cls(load(Path(path), env=os.environ if env is None else env), **options)
+
+    @property
+    def has_model(self) -> bool:
+        return self._model is not None
+
+    def _chosen(self, model: Model | str | None) -> Model | None:
+        if model == "offline":
+            return None
+        if model is None:
+            return assembly.model(self.files, lambda text: self._log("model.notice", notice=text))
+        assert not isinstance(model, str)
+        return model
+
+    def _make_notifier(self) -> Notifier | None:
+        handoff = self.files.config.handoff
+        if handoff.notify_url is None or handoff.notify_secret is None:
+            return None
+        return Notifier(
+            handoff.notify_url, handoff.notify_secret.get_secret_value(), allow_private=handoff.allow_private
+        )
+
+    # opening and closing
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Takes the database, starts the channels and the loops. Raises StoreBusy, StoreNewer, StoreFull."""
+        self.store, self.queue = self._rooms()
+        await self.store.open()
+        senders: dict[str, Sender] = dict(self.adapters)
+        if self._notifier is not None:
+            senders[NOTIFY] = self._notifier
+        self.outbox = Outbox(self.store, senders, self._waits, clock=self._clock, log=self._log)
+        self.house = self._house()
+        await self.queue.restore(await self.store.pending())
+        self.worker = Worker(self.house, slots=self.files.config.limits.workers)
+        context = ChannelContext(self, egress.client, self._log)
+        for adapter in self.adapters.values():
+            await adapter.start(context)
+        clockwork = Clockwork(self.house, self.worker, keep_finished=self.files.config.privacy.keep_finished)
+        loops = (*clockwork.loops(), self.outbox.run(), self.worker.run())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def close(self) -> None:
+        await self._stop_loops(keep_outbox=True)
+        await self.worker.drain(_DRAIN_TURNS)
+        await self.outbox.drain(_DRAIN_OUTBOX)
+        await self._stop_loops(keep_outbox=False)
+        for adapter in self.adapters.values():
+            await adapter.stop()
+        if self._notifier is not None:
+            await self._notifier.close()
+        if self._model is not None:
+            await self._model.close()
+        await self.queue.close()
+        await self.store.close()
+
+    async def _stop_loops(self, *, keep_outbox: bool) -> None:
+        ending = [task for task in self._tasks if not (keep_outbox and task is self._tasks[-2])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def _rooms(self) -> tuple[SqliteStore, LocalQueue]:
+        queue = LocalQueue(clock=self._clock)
+        events = {name for name, adapter in self.adapters.items() if adapter.capabilities.events}
+        store = SqliteStore(self.database, enqueue=queue.enqueue, events=events, notify=self._notifier is not None)
+        queue.attach(store)
+        return store, queue
+
+    def _house(self) -> House:
+        limits = self.files.config.limits
+        return House(
+            store=self.store,
+            queue=self.queue,
+            outbox=self.outbox,
+            adapters=self.adapters,
+            model=self._model or assembly.offline(),
+            offline=assembly.offline(),
+            knowledge=self._articles,
+            tools=self._tools,
+            script=assembly.script(self.files, self._tools, self._articles, has_model=self.has_model),
+            clock=self._clock,
+            log=self._log,
+            answer_within=limits.turn_deadline,
+            notice_within=limits.answer_deadline,
+        )
+
+    # the inbox, as adapters see it
+
+    async def receive(self, message: Message) -> Receipt:
+        """Stores a message durably; its answer goes out by its channel."""
+        adapter = self.adapters.get(message.address.channel)
+        if adapter is None:
+            raise ChannelRefused(f"there is no channel {message.address.channel!r}")
+        now = self._clock()
+        human = message.kind not in ("message", "action", "event")
+        wait = 0.0 if human else self._burst_wait(message.address.channel, adapter)
+        return await self.store.receive(message, now=now, ready_at=now + wait)
+
+    def wait_for(self, message: Message) -> Wait:
+        return self._waits.wait_for(message)
+
+    async def answers(self, message: Message) -> tuple[Outgoing, ...]:
+        return await self.store.replies_to(message.address.channel, message.id)
+
+    def _burst_wait(self, name: str, adapter: Adapter) -> float:
+        settings = self.files.config.channels.get(name)
+        configured = settings.burst_wait if settings is not None else None
+        return adapter.capabilities.burst_wait if configured is None else configured
+
+    # the web
+
+    def app(self) -> Starlette:
+        """The HTTP application of the one port."""
+        from supportbot.web.app import build
+
+        routes = [route for adapter in self.adapters.values() for route in adapter.routes()]
+        return build(routes, ready=self.ready, body_limit=self.files.config.web.body_limit)
+
+    async def ready(self) -> Mapping[str, str]:
+        """Each part that must work, with "ok" or what is wrong."""
+        try:
+            async with asyncio.timeout(2):
+                await self.store.next_timer()
+        except (StoreError, TimeoutError) as error:
+            return {"store": str(error) or "the store does not answer", "config": "ok"}
+        return {"store": "ok", "migrations": "ok", "config": "ok"}
+
+    async def serve(
+        self,
+        host: str,
+        port: int,
+        *,
+        stop: asyncio.Event,
+        started: Callable[[str, int], None] = lambda host, port: None,
+    ) -> None:
+        """Answers over HTTP until `stop` is set, then drains. Call it inside `async with bot`."""
+        from supportbot.web.server import serve
+
+        async with control.listening(self.database.with_suffix(".sock"), self):
+            await serve(self.app(), host, port, started=started, stop=stop)

@@ -1,0 +1,16 @@
+"""The engine: a state machine without I/O. It is handed a conversation and what happened, yields effects (ask the
+model, call a tool, search the articles), is sent their results, and returns the Outcome to be committed.
+
+Rules:
+
+1. The same input and the same results give the same effects and outcome, so a turn can be replayed from its journal,
+   tested as a table and explained afterwards.
+2. Every turn over a customer's message ends with a reply, an open handoff or an honest notice.
+3. Understanding yields Commands; `apply` in turn.py is the only place where they take effect.
+"""
+
+from supportbot.engine.desk import CEILING, DEADLINE
+from supportbot.engine.script import Moment, Script
+from supportbot.engine.turn import batch, take_turn
+
+__all__ = ["CEILING", "DEADLINE", "Moment", "Script", "batch", "take_turn"]

@@ -1,0 +1,137 @@
+"""The turn in the making: collects what was decided, and gives the Outcome at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from supportbot.engine.script import Moment, Script
+from supportbot.types import (
+    ChatMessage,
+    FlowState,
+    Handoff,
+    Inbound,
+    Outcome,
+    OutgoingKind,
+    Reply,
+    Timer,
+    ToolCall,
+    Trace,
+    TurnInput,
+    Usage,
+    User,
+)
+
+
+class Draft:
+    """Mutable on purpose, and alive for one turn only; `outcome()` freezes it."""
+
+    def __init__(self, start: TurnInput, batch: tuple[Inbound, ...], script: Script, moment: Moment) -> None:
+        self.start = start
+        self.batch = batch
+        self.script = script
+        self.moment = moment
+        self.author: User = batch[0].message.user
+        self.locale = _locale(start, batch, script)
+        self.state: FlowState = start.states.get(self.author.id, FlowState())
+        self.handoff = start.handoff
+        self.turn: list[ChatMessage] = []
+        self.past: tuple[ChatMessage, ...] = ()
+        self.recap = start.conversation.summary
+        self.replies: list[Reply] = []
+        self.summary: str | None = None
+        self.cut: int | None = None
+        self._states: dict[str, FlowState] = {}
+        self._events: list[tuple[OutgoingKind, Mapping[str, Any]]] = []
+        self._timers: list[Timer] = []
+        self._stop_timers: list[str] = []
+        self._usage: list[Usage] = []
+        self._trace: list[Mapping[str, Any]] = []
+
+    # what is said
+    def text(self, key: str, **values: object) -> str:
+        return self.script.text(key, self.locale, **values)
+
+    def hear(self, content: str, user: User) -> None:
+        """Puts the customer's words into the turn; other people in a shared place keep their names."""
+        name = "" if user.id == self.start.conversation.customer.id else user.name or user.id
+        self.turn.append(ChatMessage("user", content, self.script.count(content), name=name))
+
+    def say(self, reply: Reply, *, name: str = "") -> None:
+        """One message to the customer, and into history."""
+        self.replies.append(reply)
+        content = reply.text
+        if reply.buttons:
+            content += "\n[choices: " + " | ".join(button.label for button in reply.buttons) + "]"
+        self.turn.append(ChatMessage("assistant", content, self.script.count(content), name=name))
+
+    def note(self, content: str) -> None:
+        """Something the model should know later, said to nobody."""
+        self.turn.append(ChatMessage("system", content, self.script.count(content)))
+
+    def called(self, text: str, calls: tuple[ToolCall, ...]) -> None:
+        size = self.script.count(text) + sum(self.script.count(call.name + call.arguments) for call in calls)
+        self.turn.append(ChatMessage("assistant", text, size, tool_calls=calls))
+
+    def returned(self, call_id: str, content: str) -> None:
+        self.turn.append(ChatMessage("tool", content, self.script.count(content), tool_call_id=call_id))
+
+    # what is remembered
+    def trace(self, step: str, **facts: object) -> None:
+        self._trace.append({"step": step, **facts})
+
+    def traces(self, steps: tuple[Mapping[str, Any], ...]) -> None:
+        self._trace.extend(steps)
+
+    def spend(self, usage: tuple[Usage, ...]) -> None:
+        self._usage.extend(usage)
+
+    def event(self, kind: OutgoingKind, data: Mapping[str, Any]) -> None:
+        self._events.append((kind, data))
+
+    def wake(self, timer: Timer) -> None:
+        self._timers.append(timer)
+
+    def stop(self, *names: str) -> None:
+        self._stop_timers.extend(names)
+
+    def move(self, state: FlowState) -> None:
+        """The author's new place in the flows."""
+        self.state = state
+        self._states[self.author.id] = state
+
+    def leave_flows(self) -> None:
+        """Everyone's flows end: a human has the conversation now."""
+        for user in self.start.states:
+            self._states[user] = FlowState()
+        self.move(FlowState())
+
+    def change_handoff(self, **changes: Any) -> Handoff:
+        if self.handoff is None:
+            raise AssertionError("no handoff to change")
+        self.handoff = replace(self.handoff, **changes)
+        return self.handoff
+
+    def outcome(self) -> Outcome:
+        changed = self.handoff if self.handoff != self.start.handoff else None
+        return Outcome(
+            consumed=tuple(inbound.position for inbound in self.batch),
+            turn=tuple(self.turn),
+            replies=tuple(self.replies),
+            events=tuple(self._events),
+            states=dict(self._states),
+            handoff=changed,
+            timers=tuple(self._timers),
+            stop_timers=tuple(self._stop_timers),
+            usage=tuple(self._usage),
+            trace=Trace(tuple(self._trace), self.script.digest),
+            cut=self.cut,
+            summary=self.summary,
+            locale=self.locale if self.locale != self.start.conversation.locale else None,
+        )
+
+
+def _locale(start: TurnInput, batch: tuple[Inbound, ...], script: Script) -> str:
+    told = next((inbound.message.locale for inbound in reversed(batch) if inbound.message.locale), "")
+    return told or start.conversation.locale or script.locale

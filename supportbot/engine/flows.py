@@ -1,0 +1,102 @@
+"""Drives the flow interpreter: its needs become the engine's effects, what it says goes into the draft."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from supportbot.dialogue import Advanced, Heard, NeedModel, NeedTool, Scene, advance, enter
+from supportbot.engine import desk
+from supportbot.engine.draft import Draft
+from supportbot.engine.talk import Steps, situation
+from supportbot.types import (
+    AskModel,
+    CallTool,
+    ModelAnswer,
+    ModelFailed,
+    ModelRequest,
+    StartFlow,
+    ToolResult,
+)
+
+
+def scene(draft: Draft) -> Scene:
+    """What a flow's texts and checks may know."""
+    script = draft.script
+    return Scene(
+        values=flow_values(draft),
+        render=script.templates.render_text,
+        locale=draft.locale,
+        default_locale=script.locale,
+        seed=draft.start.lease.sequence,
+        today=draft.moment.at.date(),
+        region=script.region,
+        texts={key: draft.text(key) for key in ("invalid", "choose_number", "cancelled", "flow_changed")},
+    )
+
+
+def flow_values(draft: Draft) -> Mapping[str, Any]:
+    return {
+        "bot": {"name": draft.script.bot_name},
+        "persona": {"name": draft.script.persona.name},
+        "user": {"id": draft.author.id, "name": draft.author.name},
+        "channel": draft.start.conversation.address.channel,
+        "locale": draft.locale,
+    }
+
+
+def start_flow(draft: Draft, command: StartFlow) -> Steps:
+    draft.move(enter(draft.state, draft.script.book, command.flow, dict(command.slots)))
+    yield from resume_flow(draft, None)
+
+
+def resume_flow(draft: Draft, heard: Heard | None) -> Steps:
+    """Lets the flow go on until it waits for the customer, ends or hands over."""
+    run = advance(draft.state, draft.script.book, scene(draft), heard)
+    answer: ToolResult | ModelAnswer | ModelFailed | None = None
+    while True:
+        try:
+            need = next(run) if answer is None else run.send(answer)
+        except StopIteration as stop:
+            _land(draft, stop.value)
+            return
+        answer = yield from _meet(draft, need)
+
+
+def _land(draft: Draft, advanced: Advanced) -> None:
+    draft.traces(advanced.trace)
+    for reply in advanced.replies:
+        draft.say(reply)
+    draft.move(advanced.state)
+    if advanced.handoff is not None:
+        desk.open_handoff(draft, advanced.handoff)
+
+
+def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:
+    if isinstance(need, NeedTool):
+        result = yield CallTool(need.name, need.arguments, draft.author)
+        draft.trace("tool", name=need.name, error=getattr(result, "error", ""))
+        return result
+    messages = draft.script.prompts.messages(
+        situation(draft, ()), draft.past, tuple(draft.turn), summary=draft.recap, instruction=need.instruction
+    )
+    request = ModelRequest(
+        messages,
+        purpose="slots" if need.schema else "reply",
+        parameters=draft.script.persona.parameters,
+        schema=need.schema,
+        question=need.customer_text,
+        locale=draft.locale,
+    )
+    if not draft.script.has_model:
+        return ModelFailed("no_model", "no model is configured")
+    result = yield AskModel(request)
+    draft.spend(getattr(result, "usage", ()))
+    draft.trace("model", purpose=request.purpose, **outcome_of(result))
+    return result
+
+
+def outcome_of(result: object) -> dict[str, str]:
+    if isinstance(result, ModelFailed):
+        return {"failed": result.name, "message": result.message}
+    return {"model": getattr(result, "model", "")}

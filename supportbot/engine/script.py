@@ -1,0 +1,65 @@
+"""Everything the engine is handed besides the conversation: what the bot's files say, compiled once per config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from supportbot import texts
+from supportbot.dialogue import FlowBook, Words
+from supportbot.history import Limits
+from supportbot.persona import Persona
+from supportbot.prompts import Prompts
+from supportbot.sandbox import Templates
+from supportbot.types import ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One version of the bot. `digest` names the version in traces; `has_model` is False when no key was found.
+
+    `handoff_deadline` and `handoff_ceiling` in seconds after the request. `count` gives a text's tokens.
+    `max_calls` bounds the model calls of one turn. `overdue` says what ends a message that nobody answered in time.
+    """
+
+    bot_name: str
+    locale: str
+    persona: Persona
+    templates: Templates
+    prompts: Prompts
+    book: FlowBook
+    words: Words
+    limits: Limits
+    count: Callable[[str], int]
+    digest: str
+    tools: tuple[ToolSpec, ...] = ()
+    has_model: bool = False
+    has_articles: bool = False
+    handoff_deadline: float = 900.0
+    handoff_ceiling: float = 86_400.0
+    max_calls: int = 24
+    max_message_chars: int = 8_000
+    overdue: str = "handoff"
+    region: str = "US"
+    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def text(self, key: str, locale: str, **values: object) -> str:
+        """A fixed text in the customer's language, the persona's own wording first."""
+        return texts.text(key, locale, self.overrides, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a turn may know of the outside: the time and fresh ids, fixed for the turn and all its replays."""
+
+    now: float
+    handoff_id: str
+    attempt: int = 1
+    overdue: bool = False
+    unsure: str = ""
+    """Set when an action's outcome is unknown and the turn cannot be replayed: a sentence for the agent."""
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.now, UTC)

@@ -1,0 +1,259 @@
+"""One turn: what is pending -> commands -> effects -> outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+
+from supportbot import history
+from supportbot.dialogue import Heard, cancel, correct, fits, question, understand, waiting
+from supportbot.engine import desk
+from supportbot.engine.draft import Draft
+from supportbot.engine.flows import resume_flow, scene, start_flow
+from supportbot.engine.script import Moment, Script
+from supportbot.engine.talk import Steps, converse, extract
+from supportbot.types import (
+    Answer,
+    AskModel,
+    Button,
+    Cancel,
+    Command,
+    Correct,
+    Effect,
+    HandOff,
+    Help,
+    Inbound,
+    Message,
+    ModelAnswer,
+    ModelRequest,
+    Outcome,
+    Reply,
+    Result,
+    SetSlot,
+    StartFlow,
+    Turn,
+    TurnInput,
+)
+
+MAX_ATTEMPTS = 3
+_CUSTOMER = ("message", "action", "event")
+
+
+def batch(pending: Sequence[Inbound], *, everyone: bool = False) -> tuple[Inbound, ...]:
+    """The pending rows that make one turn: the leading run of one author's messages, or one row of any other kind.
+
+    `everyone` takes the leading run of all customers' rows, for a notice that ends them together.
+    """
+    first = pending[0].message
+    if everyone and first.kind in _CUSTOMER:
+        return _leading(pending, lambda message: message.kind in _CUSTOMER)
+    if first.kind != "message" or first.text.startswith("/"):
+        return (pending[0],)
+    return _leading(
+        pending,
+        lambda message: (
+            message.kind == "message" and message.user.id == first.user.id and not message.text.startswith("/")
+        ),
+    )
+
+
+def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Effect, Result, Outcome]:
+    """Runs one turn over `start.pending` (never empty). Yields effects and is sent their results."""
+    owned = start.handoff is not None and start.handoff.open
+    rows = batch(start.pending, everyone=moment.overdue or owned)
+    draft = Draft(start, rows, script, moment)
+    first = rows[0].message
+    if first.kind == "timer":
+        desk.timer(draft, first)
+    elif first.kind not in _CUSTOMER:
+        desk.human(draft, first)
+    elif owned:
+        desk.owned(draft)
+    elif first.kind == "event":
+        yield from _event(draft, first)
+    else:
+        yield from _customer(draft)
+    return draft.outcome()
+
+
+def _leading(pending: Sequence[Inbound], belongs: Callable[[Message], bool]) -> tuple[Inbound, ...]:
+    taken = []
+    for inbound in pending:
+        if not belongs(inbound.message):
+            break
+        taken.append(inbound)
+    return tuple(taken)
+
+
+def _event(draft: Draft, message: Message) -> Steps:
+    """Something happened without words: a flow may wait for it, else it is only noted."""
+    command = understand(message, draft.state, draft.script.book, draft.script.words, draft.locale)
+    if isinstance(command, StartFlow) and not draft.moment.overdue:
+        draft.past = tuple(message for turn in draft.start.turns for message in turn.messages)
+        yield from start_flow(draft, command)
+    else:
+        draft.trace(
+            "silent", reason="no flow waits for this event", event=message.event.name if message.event else ""
+        )
+
+
+def _customer(draft: Draft) -> Steps:
+    limit = draft.script.limits.max_tokens // 2
+    for inbound in draft.batch:
+        draft.hear(desk.heard(inbound.message), inbound.message.user)
+    draft.turn = [history.fit(message, limit, draft.script.count) for message in draft.turn]
+    if _unable(draft):
+        return
+    yield from _trim(draft)
+    message = _joined(draft)
+    if not message.text and message.action is None:
+        draft.say(Reply(draft.text("attachment_unread")))
+        draft.trace("notice", reason="files cannot be read on this channel yet")
+        return
+    yield from apply(draft, _understood(draft, message), message)
+
+
+def _unable(draft: Draft) -> bool:
+    """Ends the turn at once when it may not, or must not, be answered in the ordinary way."""
+    moment = draft.moment
+    if moment.unsure:
+        desk.open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
+    elif moment.attempt > MAX_ATTEMPTS:
+        desk.open_handoff(draft, HandOff("error", f"The bot failed {moment.attempt - 1} times at this message."))
+    elif moment.overdue and draft.script.overdue == "handoff":
+        desk.open_handoff(draft, HandOff("deadline"), notice="overdue_handoff")
+    elif moment.overdue:
+        draft.say(Reply(draft.text("overdue")))
+        draft.trace("notice", reason="no answer was ready in time")
+    else:
+        return False
+    return True
+
+
+def _trim(draft: Draft) -> Steps:
+    """Chooses what of the past the model sees; what falls out goes into the rolling summary if the config says so."""
+    script, conversation = draft.script, draft.start.conversation
+    window = history.window(
+        draft.start.turns,
+        summary=conversation.summary,
+        limits=script.limits,
+        incoming=sum(message.tokens for message in draft.turn),
+    )
+    draft.past = window.past
+    draft.recap = conversation.summary
+    if window.cut is None:
+        return
+    draft.cut = window.cut
+    draft.trace("trimmed", turns=len(window.dropped), cut=window.cut)
+    if script.limits.summary == "off":
+        return
+    summary = history.extract_summary(conversation.summary, window.dropped, count=script.count, limit=600)
+    if script.limits.summary == "model" and script.has_model:
+        summary = (yield from _model_summary(draft, window.dropped)) or summary
+    draft.recap = draft.summary = summary
+
+
+def _model_summary(draft: Draft, dropped: Sequence[Turn]) -> Generator[Effect, Result, str]:
+    messages = history.summary_request(draft.start.conversation.summary, dropped)
+    result = yield AskModel(ModelRequest(messages, purpose="summary", locale=draft.locale))
+    if not isinstance(result, ModelAnswer):
+        draft.spend(getattr(result, "usage", ()))
+        return ""
+    draft.spend(result.usage)
+    return result.text
+
+
+def _joined(draft: Draft) -> Message:
+    """The batch as one message: several typed quickly are one thing said."""
+    if len(draft.batch) == 1:
+        message = draft.batch[0].message
+        if len(message.text) <= draft.script.max_message_chars:
+            return message
+    text = "\n".join(inbound.message.text for inbound in draft.batch if inbound.message.text)
+    return replace(draft.batch[-1].message, text=text[: draft.script.max_message_chars])
+
+
+def _understood(draft: Draft, message: Message) -> Command:
+    """What the customer means, as far as it can be told without a model; Answer() leaves it to the model."""
+    script, state = draft.script, draft.state
+    command = understand(message, state, script.book, script.words, draft.locale)
+    asked = waiting(state, script.book)
+    if asked is None:
+        return command or Answer()
+    heard = Heard(message.text, message.action)
+    spoken_command = message.text.startswith("/") or isinstance(command, Cancel | Help | HandOff)
+    if command is not None and spoken_command:
+        return command
+    if fits(state, script.book, scene(draft), heard):
+        return SetSlot(asked.slot, message.text)
+    return command or Answer()
+
+
+def apply(draft: Draft, command: Command, message: Message) -> Steps:
+    """Carries out one command. The only place where commands take effect."""
+    draft.trace("understood", command=type(command).__name__, **_facts(command))
+    match command:
+        case HandOff():
+            desk.open_handoff(draft, command)
+        case StartFlow():
+            yield from start_flow(draft, command)
+        case SetSlot():
+            yield from resume_flow(draft, Heard(message.text, message.action))
+        case Correct(name, value):
+            draft.move(correct(draft.state, name, value))
+            yield from resume_flow(draft, None)
+        case Cancel():
+            draft.say(Reply(draft.text("cancelled" if draft.state.frames else "nothing_to_cancel")))
+            draft.move(cancel(draft.state))
+        case Help():
+            _help(draft)
+        case Answer():
+            yield from _answer(draft, message)
+
+
+def _answer(draft: Draft, message: Message) -> Steps:
+    """Free words: the model's business; inside a flow the question is asked again afterwards."""
+    heard = Heard(message.text, message.action)
+    if not draft.state.frames:
+        yield from _follow(draft, (yield from converse(draft, desk.heard(message))), message)
+        return
+    if waiting(draft.state, draft.script.book) is None:
+        yield from resume_flow(draft, heard)
+        return
+    if draft.script.has_model:
+        command = yield from converse(draft, desk.heard(message))
+        yield from _follow(draft, command, message)
+        return
+    answered = "?" in message.text and (yield from extract(draft, message.text))
+    if answered:
+        _ask_again(draft)
+    else:
+        yield from resume_flow(draft, heard)
+
+
+def _follow(draft: Draft, command: Command | None, message: Message) -> Steps:
+    """What the model decided, if it was more than an answer in words."""
+    if isinstance(command, SetSlot):
+        yield from resume_flow(draft, Heard(str(command.value), None))
+    elif command is not None:
+        yield from apply(draft, command, message)
+    elif draft.state.frames:
+        _ask_again(draft)
+
+
+def _ask_again(draft: Draft) -> None:
+    draft.say(question(draft.state, draft.script.book, scene(draft)))
+
+
+def _help(draft: Draft) -> None:
+    """Says what the bot can do; every flow with a button trigger is offered as one."""
+    flows = [flow for flow in draft.script.book.flows.values() if flow.button]
+    buttons = tuple(Button(flow.button, flow.title(draft.locale)) for flow in flows[:8])
+    draft.say(Reply(draft.text("help", bot=draft.script.bot_name), buttons))
+    if draft.state.frames and waiting(draft.state, draft.script.book) is not None:
+        _ask_again(draft)
+
+
+def _facts(command: Command) -> dict[str, str]:
+    names = ("flow", "name", "reason", "detail")
+    return {name: str(getattr(command, name)) for name in names if getattr(command, name, "")}

@@ -1,0 +1,156 @@
+"""One turn's journal: which effects it has carried out, so that a crash repeats none of those that change something.
+
+1. Results are kept in memory and written only before a tool is called: a turn without tools never writes here, and
+   after a crash simply starts anew.
+2. A tool with effects is marked started before its call and finished after it. Started without an end is an unknown
+   outcome: it is reported and never called again.
+3. A replay follows the entries while the effects are the same; where they differ, the rest is void, unless an action
+   lies in it: then nobody can say what was done, and a human must look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from supportbot.protocols import Store
+from supportbot.types import (
+    CallTool,
+    Effect,
+    JournalEntry,
+    Lease,
+    ModelAnswer,
+    ModelFailed,
+    Result,
+    SearchResult,
+    ToolResult,
+)
+
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (ModelAnswer, ModelFailed, ToolResult, SearchResult)
+}
+UNKNOWN = ToolResult(
+    "The outcome of this action is unknown: it was started before an interruption. Do not repeat it.",
+    error="unknown_outcome",
+)
+
+
+class Diverged(Exception):
+    """The replay does something else than the journal says, and an action lies in the rest of it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a turn began with, kept so that its replay begins the same way."""
+
+    now: float
+    handoff_id: str
+    positions: tuple[int, ...]
+
+
+class Journal:
+    """Held open for one attempt at one turn."""
+
+    def __init__(self, store: Store, lease: Lease, entries: tuple[JournalEntry, ...]) -> None:
+        self._store = store
+        self._lease = lease
+        self._past = {entry.position: entry for entry in entries}
+        self._unwritten: list[tuple[int, Effect, Result]] = []
+        self._position = 0
+        self._opening: Opening | None = None
+        self.acted = False
+        """An action took place in this attempt or before it: the turn may no longer start anew."""
+
+    @staticmethod
+    def opening_of(entries: tuple[JournalEntry, ...]) -> Opening | None:
+        """What an interrupted turn began with, None if it left no journal."""
+        first = next((entry for entry in entries if entry.position == 0), None)
+        if first is None or first.result is None:
+            return None
+        return TypeAdapter(Opening).validate_python(dict(first.result))
+
+    @property
+    def position(self) -> int:
+        """The running effect's place in the turn, from 1."""
+        return self._position
+
+    def open(self, opening: Opening) -> None:
+        self._opening = opening
+
+    def recall(self, effect: Effect) -> Result | None:
+        """The stored result of the next effect, None if it is to be carried out now. Raises Diverged."""
+        self._position += 1
+        entry = self._past.get(self._position)
+        if entry is None:
+            return None
+        if entry.digest != digest(effect):
+            self._void()
+            return None
+        if entry.kind == "tool" and entry.result is None:
+            self.acted = True
+            return UNKNOWN
+        if entry.result is None:
+            return None
+        if entry.result.get("acted"):
+            self.acted = True
+        return _decode(entry.result)
+
+    def note(self, effect: Effect, result: Result) -> None:
+        self._unwritten.append((self._position, effect, result))
+
+    async def before(self, effect: CallTool, *, acts: bool) -> None:
+        """Writes all that led to this call, and that it starts if it changes something."""
+        if self._opening is not None:
+            await self._write(0, "start", "", TypeAdapter(Opening).dump_python(self._opening, mode="json"))
+            self._opening = None
+        for position, earlier, result in self._unwritten:
+            await self._write(position, _kind(earlier), digest(earlier), _encode(result))
+        self._unwritten.clear()
+        if acts:
+            self.acted = True
+            await self._write(self._position, "tool", digest(effect), None)
+
+    async def after(self, effect: CallTool, result: ToolResult, *, acts: bool) -> None:
+        stored = _encode(result)
+        if acts:
+            stored["acted"] = True
+        await self._write(self._position, "tool", digest(effect), stored)
+
+    def _void(self) -> None:
+        rest = [entry for position, entry in self._past.items() if position >= self._position]
+        self._past = {position: entry for position, entry in self._past.items() if position < self._position}
+        for entry in rest:
+            if entry.kind == "tool" and (entry.result is None or entry.result.get("acted")):
+                raise Diverged(
+                    "An action was carried out before an interruption, and the turn could not be resumed."
+                )
+
+    async def _write(self, position: int, kind: Any, mark: str, result: Mapping[str, Any] | None) -> None:
+        await self._store.journal(self._lease, JournalEntry(position, kind, mark, result))
+
+
+def digest(effect: Effect) -> str:
+    """Tells one effect from another; equal over processes."""
+    return hashlib.blake2b(TypeAdapter(type(effect)).dump_json(effect), digest_size=16).hexdigest()
+
+
+def _kind(effect: Effect) -> str:
+    return {"AskModel": "model", "CallTool": "tool", "Search": "search"}[type(effect).__name__]
+
+
+def _encode(result: Result) -> dict[str, Any]:
+    kind = type(result).__name__
+    return {"type": kind, "value": _ADAPTERS[kind].dump_python(result, mode="json")}
+
+
+def _decode(stored: Mapping[str, Any]) -> Result:
+    result: Result = _ADAPTERS[stored["type"]].validate_python(stored["value"])
+    return result

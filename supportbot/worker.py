@@ -1,0 +1,307 @@
+"""Runs turns: claim -> begin -> decide (the engine) -> effects -> commit -> outbox.
+
+1. A turn's deadline counts from the stored receipt of its oldest message: after `answer_within` the model gets no
+   more time and the ladder goes on; after `notice_within` the watchdog ends what is pending with a notice or handoff.
+2. Messages that arrive while the model is thinking are taken in before the commit, at most twice, and only while no
+   action was carried out and nothing was shown.
+3. Whatever escapes from a turn is caught here, logged and tried again; a message that keeps failing goes to a human.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from supportbot.engine import Moment, Script, batch, take_turn
+from supportbot.errors import ModelError, NotFound, StaleLease, StoreError
+from supportbot.journal import Diverged, Journal, Opening
+from supportbot.outbox import Outbox
+from supportbot.previews import Preview
+from supportbot.protocols import Adapter, Knowledge, Model, Store, ToolContext, TurnQueue
+from supportbot.replies import fit
+from supportbot.types import (
+    AskModel,
+    CallTool,
+    Effect,
+    Inbound,
+    Lease,
+    ModelAnswer,
+    ModelFailed,
+    Outcome,
+    Result,
+    Search,
+    SearchResult,
+    ToolResult,
+    TurnInput,
+)
+
+MAX_RESTARTS = 2
+_SUMMARY_SECONDS = 10.0
+_OFFLINE_SECONDS = 5.0
+_RETRY_SECONDS = (0.2, 1.0, 3.0)
+
+
+class Tools(Protocol):
+    """What the worker needs of the tools room."""
+
+    def acts(self, name: str) -> bool:
+        """Whether calling it changes something."""
+
+    async def call(
+        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, *, seconds: float
+    ) -> ToolResult: ...
+
+
+@dataclass(slots=True)
+class House:
+    """The open rooms that a turn goes through. `script` is exchanged whole when the config is reloaded."""
+
+    store: Store
+    queue: TurnQueue
+    outbox: Outbox
+    adapters: Mapping[str, Adapter]
+    model: Model
+    offline: Model
+    knowledge: Knowledge
+    tools: Tools
+    script: Script
+    clock: Callable[[], float]
+    log: Callable[..., None]
+    answer_within: float = 45.0
+    notice_within: float = 60.0
+    timers_set: Callable[[], None] = lambda: None
+
+
+class Worker:
+    """Runs up to `slots` turns at once; `stop()` lets the running ones finish."""
+
+    def __init__(self, house: House, *, slots: int = 256) -> None:
+        self._house = house
+        self._slots = asyncio.Semaphore(slots)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Claims and runs turns until cancelled; a cancelled run leaves the turns it started running."""
+        while True:
+            await self._slots.acquire()
+            try:
+                lease = await self._house.queue.claim()
+            except BaseException:
+                self._slots.release()
+                raise
+            task = asyncio.create_task(self._claimed(lease), name=f"turn {lease.conversation}")
+            self._running[lease.conversation] = task
+            task.add_done_callback(lambda done, lease=lease: self._done(lease.conversation, done))  # type: ignore[misc]
+
+    async def drain(self, seconds: float) -> None:
+        """Waits for running turns; those that do not finish in time are cancelled and start anew after the restart."""
+        tasks = list(self._running.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def rescue(self, conversation: str) -> None:
+        """Ends what is overdue in a conversation, whoever holds its turn (the watchdog's work)."""
+        house = self._house
+        try:
+            lease = await house.store.seize(conversation, until=house.clock() + 30)
+            task = self._running.get(conversation)
+            if task is not None:
+                task.cancel()
+            start = await house.store.begin(lease, now=house.clock())
+            if start is not None:
+                await self._finish(start, await self._decide(start))
+        except (StaleLease, NotFound):
+            return
+        except Exception as error:  # noqa: BLE001 - named boundary: turn
+            house.log("turn.rescue_failed", conversation=conversation, error=type(error).__name__, exc_info=True)
+
+    def _done(self, conversation: str, task: asyncio.Task[None]) -> None:
+        self._slots.release()
+        if self._running.get(conversation) is task:
+            del self._running[conversation]
+
+    async def _claimed(self, lease: Lease) -> None:
+        house = self._house
+        again_at: float | None = house.clock()
+        try:
+            again_at = await self._turn(lease)
+        except StaleLease:
+            house.log("turn.taken_away", conversation=lease.conversation)
+        except StoreError as error:
+            house.log("turn.store_failed", conversation=lease.conversation, error=str(error))
+            again_at = house.clock() + 1.0
+        except Exception as error:  # noqa: BLE001 - named boundary: turn
+            house.log(
+                "turn.failed",
+                conversation=lease.conversation,
+                attempt=lease.attempt,
+                error=type(error).__name__,
+                exc_info=True,
+            )
+            again_at = house.clock() + _RETRY_SECONDS[min(lease.attempt, len(_RETRY_SECONDS)) - 1]
+        finally:
+            await house.queue.release(lease, again_at=again_at)
+
+    async def _turn(self, lease: Lease) -> float | None:
+        house = self._house
+        start = await house.store.begin(lease, now=house.clock())
+        if start is None:
+            return None
+        start = _resumed(start)
+        for _ in range(MAX_RESTARTS):
+            attempt = Attempt(house, start)
+            outcome = await attempt.outcome()
+            if not attempt.may_restart:
+                break
+            late = await house.store.arrived(lease, after=start.pending[-1].position)
+            if not _belongs(start.pending, late):
+                break
+            start = replace(start, pending=start.pending + late, journal=())
+        else:
+            outcome = await Attempt(house, start).outcome()
+        return await self._finish(start, outcome)
+
+    async def _decide(self, start: TurnInput) -> Outcome:
+        return await Attempt(self._house, _resumed(start)).outcome()
+
+    async def _finish(self, start: TurnInput, outcome: Outcome) -> float | None:
+        """Commits, hands the replies to the outbox; when there is more work, its time."""
+        house = self._house
+        channel = start.conversation.address.channel
+        adapter = house.adapters.get(channel)
+        if adapter is not None:
+            parts = tuple(part for reply in outcome.replies for part in fit(reply, adapter.capabilities))
+            outcome = replace(outcome, replies=parts)
+        committed = await house.store.commit(start.lease, outcome, now=house.clock())
+        house.outbox.push(committed.ready, behind=len(committed.ready) < len(outcome.replies))
+        if not outcome.replies:
+            consumed = set(outcome.consumed)
+            ids = [row.message.id for row in start.pending if row.position in consumed]
+            house.outbox.nothing_for(channel, ids)
+        if outcome.timers:
+            house.timers_set()
+        return house.clock() if committed.more else None
+
+
+def _resumed(start: TurnInput) -> TurnInput:
+    """A turn that was interrupted in the middle goes on with just the messages that it began with."""
+    opening = Journal.opening_of(start.journal)
+    if opening is None:
+        return start
+    known = tuple(row for row in start.pending if row.position in opening.positions)
+    return replace(start, pending=known or start.pending)
+
+
+def _belongs(pending: tuple[Inbound, ...], late: tuple[Inbound, ...]) -> bool:
+    return bool(late) and len(batch(pending + late)) > len(batch(pending))
+
+
+class Attempt:
+    """One run of the engine over one TurnInput, with its effects."""
+
+    def __init__(self, house: House, start: TurnInput) -> None:
+        self._house = house
+        self._start = start
+        self._journal = Journal(house.store, start.lease, start.journal)
+        self._preview = Preview(house, start)
+        self._oldest = start.pending[0].received_at
+        self._waited = False
+
+    @property
+    def may_restart(self) -> bool:
+        """Whether later messages can still be taken in: time has passed, and nothing was done or shown."""
+        return self._waited and not self._journal.acted and not self._preview.shown
+
+    async def outcome(self) -> Outcome:
+        moment = self._moment()
+        try:
+            outcome = await self._run(moment)
+        except Diverged as error:
+            outcome = await self._run(replace(moment, unsure=error.detail))
+        return replace(outcome, preview=self._preview.handle)
+
+    def _moment(self) -> Moment:
+        now = self._house.clock()
+        opening = Journal.opening_of(self._start.journal)
+        if opening is None:
+            rows = tuple(row.position for row in self._start.pending)
+            opening = Opening(now, f"h_{secrets.token_hex(16)}", rows)
+        self._journal.open(opening)
+        return Moment(
+            now=opening.now,
+            handoff_id=opening.handoff_id,
+            attempt=self._start.lease.attempt,
+            overdue=now - self._oldest >= self._house.notice_within,
+        )
+
+    async def _run(self, moment: Moment) -> Outcome:
+        turn = take_turn(self._start, self._house.script, moment)
+        try:
+            effect = next(turn)
+            while True:
+                effect = turn.send(await self._carry_out(effect))
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            return outcome
+
+    async def _carry_out(self, effect: Effect) -> Result:
+        known = self._journal.recall(effect)
+        if known is not None:
+            return known
+        match effect:
+            case CallTool():
+                return await self._call(effect)
+            case AskModel():
+                result: Result = await self._ask(effect)
+            case Search():
+                result = await self._search(effect)
+        self._journal.note(effect, result)
+        return result
+
+    def _left(self) -> float:
+        return self._oldest + self._house.answer_within - self._house.clock()
+
+    async def _ask(self, effect: AskModel) -> ModelAnswer | ModelFailed:
+        offline = effect.rung == "offline"
+        self._waited = self._waited or not offline
+        seconds = _OFFLINE_SECONDS if offline else self._left()
+        if effect.request.purpose == "summary":
+            seconds = min(seconds, _SUMMARY_SECONDS)
+        if seconds <= 0:
+            return ModelFailed("deadline", "the time for an answer was up before the model could be asked")
+        model = self._house.offline if offline else self._house.model
+        show = self._preview.show if effect.stream and self._preview.possible else None
+        try:
+            async with asyncio.timeout(seconds + 1):
+                return await model.complete(effect.request, seconds=seconds, on_text=show)
+        except TimeoutError:
+            return ModelFailed("deadline", "the model did not answer in time")
+        except ModelError as error:
+            return ModelFailed(error.name, str(error), tuple(error.usage))
+
+    async def _search(self, effect: Search) -> SearchResult:
+        return SearchResult(await self._house.knowledge.search(effect.query, limit=effect.limit))
+
+    async def _call(self, effect: CallTool) -> ToolResult:
+        house, start = self._house, self._start
+        self._waited = True
+        acts = house.tools.acts(effect.name)
+        await self._journal.before(effect, acts=acts)
+        context = ToolContext(
+            conversation=start.conversation.id,
+            customer=effect.user,
+            channel=start.conversation.address.channel,
+            locale=start.conversation.locale or house.script.locale,
+            key=f"{start.conversation.id}.{start.lease.sequence}.{self._journal.position}",
+            slots=start.states[effect.user.id].slots if effect.user.id in start.states else {},
+        )
+        result = await house.tools.call(effect.name, effect.arguments, context, seconds=max(self._left(), 1.0))
+        await self._journal.after(effect, result, acts=acts)
+        return result
