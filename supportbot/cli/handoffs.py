@@ -1,0 +1,136 @@
+"""`supportbot handoffs`: what humans own, and what they do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from supportbot.cli.options import AsJson, ConfigPath, StorePath, database
+
+if TYPE_CHECKING:
+    from supportbot.types import Handoff, MessageKind
+
+app = typer.Typer(help="List, show, claim, answer and end handoffs.", no_args_is_help=True)
+Id = Annotated[str, typer.Argument(help="The handoff's id; its start is enough.")]
+Agent = Annotated[str, typer.Option("--as", help="Your name, as the customer sees it.")]
+
+
+@app.command("list")
+def list_handoffs(
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    everything: Annotated[bool, typer.Option("--all", help="Ended ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the open handoffs, the oldest first."""
+    from supportbot.cli.reading import handoff_list
+
+    handoff_list(config, store, everything, as_json=as_json)
+
+
+@app.command()
+def show(
+    id: Id, config: ConfigPath = Path("config.yaml"), store: StorePath = None, as_json: AsJson = False
+) -> None:
+    """Show one handoff: why, the summary, and the conversation."""
+    from supportbot.cli.reading import handoff_show
+
+    handoff_show(config, store, id, as_json=as_json)
+
+
+@app.command()
+def claim(id: Id, config: ConfigPath = Path("config.yaml"), store: StorePath = None, agent: Agent = "") -> None:
+    """Take a handoff over."""
+    _act("handoff.claimed", id, "", config, store, agent)
+
+
+@app.command()
+def reply(
+    id: Id, text: str, config: ConfigPath = Path("config.yaml"), store: StorePath = None, agent: Agent = ""
+) -> None:
+    """Write to the customer (claims the handoff if nobody has)."""
+    _act("human.message", id, text, config, store, agent)
+
+
+@app.command()
+def resolve(
+    id: Id,
+    text: Annotated[str, typer.Argument(help="A last message to the customer.")] = "",
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    agent: Agent = "",
+) -> None:
+    """End a handoff: the matter is done."""
+    _act("handoff.resolved", id, text, config, store, agent)
+
+
+@app.command("return")
+def give_back(
+    id: Id,
+    text: Annotated[str, typer.Argument(help="A last message to the customer.")] = "",
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    agent: Agent = "",
+) -> None:
+    """Hand the conversation back to the bot."""
+    _act("handoff.returned", id, text, config, store, agent)
+
+
+def _act(kind: MessageKind, id: str, text: str, config: Path, store: Path | None, agent: str) -> None:
+    path = database(config, store)
+    handoff = asyncio.run(_find(path, id))
+    running = asyncio.run(_send(path, handoff, kind, text, agent or getpass.getuser()))
+    done = {"handoff.claimed": "claimed", "human.message": "answered", "handoff.resolved": "resolved"}
+    typer.echo(f"{handoff.id} {done.get(kind, 'returned to the bot')}")
+    if not running:
+        typer.echo("No server runs on this database: it takes effect when `supportbot serve` runs next.", err=True)
+
+
+async def _find(path: Path, id: str) -> Handoff:
+    from supportbot.cli.reading import find_handoff
+    from supportbot.stores import SqliteStore
+
+    store = SqliteStore.read_only(path)
+    await store.open()
+    try:
+        return await find_handoff(store, id)
+    finally:
+        await store.close()
+
+
+async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agent: str) -> bool:
+    """Through the running server if there is one, else straight into the store; whether a server runs."""
+    import secrets
+    import time
+
+    from supportbot.stores import SqliteStore
+    from supportbot.types import Message, User
+    from supportbot.web import control
+
+    socket = path.with_suffix(".sock")
+    store = SqliteStore.read_only(path)
+    await store.open()
+    conversation = await store.conversation(handoff.conversation)
+    await store.close()
+    message = Message(
+        address=conversation.address,
+        id=f"cli-{secrets.token_hex(16)}",
+        user=User(agent, agent),
+        text=text,
+        kind=kind,
+    )
+    if socket.exists() and control.is_listening(socket):
+        await control.send_to_server(socket, message)
+        return True
+    writable = SqliteStore(path, enqueue=lambda transaction, job: None)
+    await writable.open()
+    try:
+        now = time.time()
+        await writable.receive(message, now=now, ready_at=now)
+    finally:
+        await writable.close()
+    return False
