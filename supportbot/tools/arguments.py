@@ -1,0 +1,95 @@
+"""Reads and checks the arguments of a call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jsonschema
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.validators import validator_for
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from supportbot.errors import UsageError
+
+MAX_TEXT = 1_000_000
+SHOWN = 3
+
+
+class Unusable(Exception):
+    """Arguments that do not fit; `error` is "bad_json" or "bad_arguments", `str()` a sentence for the model."""
+
+    def __init__(self, error: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.error = error
+
+
+class Validator(Protocol):
+    """The part of a jsonschema validator used here."""
+
+    def iter_errors(self, instance: Any) -> Any: ...
+
+
+def validator(name: str, schema: Mapping[str, Any]) -> Validator:
+    """A compiled validator that fetches nothing from the network. Raises UsageError if `schema` is no JSON Schema."""
+    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(dict(schema))
+    except SchemaError as error:
+        raise UsageError(f"The parameters of tool {name} are no JSON Schema: {error.message[:300]}") from None
+    return kind(dict(schema), registry=Registry())
+
+
+def parsed(arguments: str | Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as an object; no text at all means none. Raises Unusable."""
+    if not isinstance(arguments, str):
+        return dict(arguments)
+    if len(arguments) > MAX_TEXT:
+        raise Unusable("bad_json", f"The arguments are longer than {MAX_TEXT} characters.")
+    try:
+        value = json.loads(arguments, parse_constant=_refuse) if arguments.strip() else {}
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise Unusable(
+            "bad_json", f"The arguments are not valid JSON: {error.msg} at character {error.pos}."
+        ) from None
+    except RecursionError:
+        raise Unusable("bad_json", "The arguments are nested too deeply.") from None
+    except ValueError:  # NaN, a number of too many digits, or half a surrogate pair
+        raise Unusable("bad_json", "The arguments have a number or character that JSON does not allow.") from None
+    if not isinstance(value, dict):
+        raise Unusable("bad_arguments", f"The arguments have to be a JSON object, not {_called(value)}.")
+    return value
+
+
+def check(validator: Validator, arguments: dict[str, Any]) -> None:
+    """Raises Unusable with one sentence that names the first mistakes."""
+    try:
+        errors = sorted(validator.iter_errors(arguments), key=lambda error: list(map(str, error.absolute_path)))
+    except (RecursionError, Unresolvable):
+        raise Unusable("bad_arguments", "The arguments cannot be checked against the tool's parameters.") from None
+    if errors:
+        told = "; ".join(_sentence(error) for error in errors[:SHOWN])
+        more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
+        raise Unusable("bad_arguments", f"The arguments do not fit: {told}{more}.")
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong at one place; of alternatives, what is wrong with the nearest."""
+    nearest = jsonschema.exceptions.best_match([error]) or error
+    path = ".".join(map(str, nearest.absolute_path))
+    message = (
+        nearest.message if len(nearest.message) <= 200 else f"{nearest.message[:90]} … {nearest.message[-90:]}"
+    )
+    return f"{path}: {message}" if path else message
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def _called(value: Any) -> str:
+    names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
