@@ -1,0 +1,284 @@
+"""Values to columns and back, exactly; what a database cannot hold (lone surrogates) becomes U+FFFD.
+
+JSON is compact and stands only where a value is nested; NUL characters pass through both JSON and columns.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from supportbot.errors import StoreError
+from supportbot.types import (
+    Action,
+    Address,
+    Attachment,
+    Button,
+    ChatMessage,
+    Conversation,
+    Event,
+    FlowState,
+    Frame,
+    Handoff,
+    Inbound,
+    JournalEntry,
+    Message,
+    Outgoing,
+    Reply,
+    ToolCall,
+    Trace,
+    Turn,
+    Usage,
+    User,
+)
+
+Row = tuple[Any, ...]
+
+ROLES: tuple[Any, ...] = ("system", "user", "assistant", "tool")
+_ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
+LANE_SEPARATOR = "\x1f"
+_HANDOFF_FIELDS = tuple(field.name for field in fields(Handoff))[:12]
+
+
+def clean(text: str) -> str:
+    """The text as any database takes it: surrogate pairs joined, lone surrogates replaced."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def dump(value: Any) -> str:
+    """Compact JSON; StoreError for what is no JSON or nested without end."""
+    try:
+        return clean(_ENCODER.encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"Cannot store a value that is no plain JSON ({error}).") from error
+
+
+def _load(text: str | None, default: Any) -> Any:
+    return default if text is None else json.loads(text)
+
+
+# --- what comes in -------------------------------------------------------------------------------------------
+
+
+def inbound_columns(message: Message) -> Row:
+    """(channel, message, kind, digest, user, user_name, text, extra) of the inbox."""
+    return (
+        clean(message.address.channel),
+        clean(message.id),
+        message.kind,
+        clean(message.digest),
+        clean(message.user.id),
+        clean(message.user.name),
+        clean(message.text),
+        _message_extra(message),
+    )
+
+
+def _message_extra(message: Message) -> str | None:
+    """What few messages have: action, event, attachments, locale; None if this one has nothing of it."""
+    extra: dict[str, Any] = {}
+    if message.action is not None:
+        extra["action"] = [message.action.id, message.action.value]
+    if message.event is not None:
+        extra["event"] = [message.event.name, message.event.data]
+    if message.attachments:
+        extra["files"] = [[a.name, a.media_type, a.size, a.url] for a in message.attachments]
+    if message.locale:
+        extra["locale"] = message.locale
+    return dump(extra) if extra else None
+
+
+def inbound(row: Row, address: Address) -> Inbound:
+    position, id, kind, digest, user, user_name, text, packed, received_at = row
+    extra: dict[str, Any] = _load(packed, {})
+    message = Message(
+        address=address,
+        id=id,
+        user=User(user, user_name),
+        text=text,
+        kind=kind,
+        action=Action(*extra["action"]) if "action" in extra else None,
+        event=Event(*extra["event"]) if "event" in extra else None,
+        attachments=tuple(Attachment(*a) for a in extra.get("files", ())),
+        locale=extra.get("locale", ""),
+        digest=digest,
+    )
+    return Inbound(position, message, received_at)
+
+
+# --- history -------------------------------------------------------------------------------------------------
+
+
+def chat_columns(message: ChatMessage) -> Row:
+    """(role, content, tokens, name, tool_calls, tool_call_id)."""
+    calls = [[c.id, c.name, c.arguments] for c in message.tool_calls]
+    return (
+        _ROLE_NUMBER[message.role],
+        clean(message.content),
+        message.tokens,
+        clean(message.name) or None,
+        dump(calls) if calls else None,
+        clean(message.tool_call_id) or None,
+    )
+
+
+def turns(rows: Iterable[Row]) -> tuple[Turn, ...]:
+    """Rows (turn, role, content, …) in order, grouped by turn."""
+    grouped: dict[int, list[ChatMessage]] = {}
+    for sequence, role, content, tokens, name, packed, call_id in rows:
+        calls = tuple(ToolCall(*call) for call in json.loads(packed)) if packed else ()
+        message = ChatMessage(ROLES[role], content, tokens, name or "", calls, call_id or "")
+        grouped.setdefault(sequence, []).append(message)
+    return tuple(Turn(sequence, tuple(messages)) for sequence, messages in grouped.items())
+
+
+def conversation(row: Row) -> Conversation:
+    id, channel, chat, thread, customer, name, created_at, updated_at, turn, cut, summary, locale, *_ = row
+    return Conversation(
+        id=id,
+        address=Address(channel, chat, thread),
+        customer=User(customer, name),
+        created_at=created_at,
+        updated_at=updated_at,
+        turn=turn,
+        cut=cut,
+        summary=summary,
+        locale=locale,
+    )
+
+
+# --- flows ---------------------------------------------------------------------------------------------------
+
+
+def state_body(state: FlowState) -> str | None:
+    """JSON of a state, None for the empty one, which is not stored."""
+    if not state.frames and not state.slots:
+        return None
+    frames = [[f.flow, f.digest, f.at, f.asking, f.tries] for f in state.frames]
+    return dump([frames, state.slots])
+
+
+def state(body: str) -> FlowState:
+    frames, slots = json.loads(body)
+    return FlowState(
+        tuple(Frame(flow, digest, tuple(at), asking, tries) for flow, digest, at, asking, tries in frames), slots
+    )
+
+
+def journal_entry(row: Row) -> JournalEntry:
+    position, kind, digest, result = row
+    return JournalEntry(position, kind, digest, _load(result, None))
+
+
+# --- what goes out -------------------------------------------------------------------------------------------
+
+
+def reply_columns(reply: Reply) -> tuple[str, str | None]:
+    """(text, extra) of the outbox."""
+    buttons = [[b.id, b.label, b.value] for b in reply.buttons]
+    return clean(reply.text), dump(buttons) if buttons else None
+
+
+def lane(channel: str, conversation: str) -> str:
+    return channel + LANE_SEPARATOR + conversation
+
+
+def outgoing(row: Row) -> Outgoing:
+    """From the columns of `queries.OUTGOING`; the last one, the error, is not part of the value."""
+    id, owner, channel, chat, thread, kind, user, user_name, answered, part, parts, created_at, *rest = row
+    text, extra, attempt, preview, _ = rest
+    is_reply = text is not None
+    return Outgoing(
+        id=id,
+        conversation=owner,
+        address=Address(channel, chat, thread),
+        lane=lane(channel, owner),
+        kind=kind,
+        user=User(user, user_name),
+        in_reply_to=tuple(json.loads(answered)),
+        part=part,
+        parts=parts,
+        created_at=created_at,
+        reply=Reply(text, tuple(Button(*b) for b in _load(extra, ()))) if is_reply else None,
+        data={} if is_reply else _load(extra, {}),
+        attempt=attempt,
+        preview=preview,
+    )
+
+
+# --- handoff, usage, trace -----------------------------------------------------------------------------------
+
+
+def handoff_columns(handoff: Handoff, key: int) -> Row:
+    return (
+        clean(handoff.id),
+        key,
+        clean(handoff.reason),
+        clean(handoff.detail),
+        clean(handoff.summary),
+        handoff.requested_at,
+        handoff.deadline,
+        handoff.ceiling,
+        handoff.status,
+        clean(handoff.agent),
+        handoff.claimed_at,
+        handoff.ended_at,
+        handoff.noticed,
+        dump(handoff.notes),
+        clean(handoff.user.id),
+        clean(handoff.user.name),
+    )
+
+
+def handoff(row: Row) -> Handoff:
+    times_and_words, (noticed, notes, user, name) = row[:12], row[12:]
+    values: dict[str, Any] = dict(zip(_HANDOFF_FIELDS, times_and_words, strict=True))
+    return Handoff(**values, noticed=bool(noticed), notes=tuple(json.loads(notes)), user=User(user, name))
+
+
+def usage_columns(usage: Usage) -> Row:
+    """(at, model, purpose, prompt, cached, completion, cost, outcome, seconds)."""
+    return (
+        usage.at,
+        clean(usage.model),
+        clean(usage.purpose),
+        usage.prompt_tokens,
+        usage.cached_tokens,
+        usage.completion_tokens,
+        usage.cost,
+        clean(usage.outcome),
+        usage.seconds,
+    )
+
+
+def trace_body(trace: Trace) -> bytes | None:
+    """Packed JSON, None for a trace that says nothing."""
+    if not trace.steps and not trace.config:
+        return None
+    plain = dump([trace.config, trace.steps]).encode()
+    packed = zlib.compress(plain) if len(plain) > 100 else plain
+    return min(plain, packed, key=len)
+
+
+def trace(body: bytes) -> Trace:
+    plain = body if body[:1] == b"[" else zlib.decompress(body)
+    config, steps = json.loads(plain)
+    return Trace(tuple(steps), config)

@@ -1,0 +1,177 @@
+"""A turn's end: everything an Outcome says, written in the writer's one transaction."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from supportbot.stores import codec, queries
+from supportbot.stores.codec import Row, clean
+from supportbot.stores.turns import held
+from supportbot.types import Committed, Lease, Outcome, Outgoing, User
+
+_OUTSIDE = ("message", "action", "event")
+NOTIFY = "@notify"
+
+
+@dataclass(frozen=True, slots=True)
+class EventRoutes:
+    """Which events leave: to the conversation's own channel if it is in `channels`, `handoff.*` to "@notify" too."""
+
+    channels: Collection[str] = frozenset()
+    notify: bool = False
+
+    def of(self, kind: str, own: str) -> tuple[str, ...]:
+        to_own = (own,) if own in self.channels else ()
+        to_notify = (NOTIFY,) if self.notify and kind.startswith("handoff.") else ()
+        return to_own + to_notify
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An Outcome in columns, so that the writer's thread only executes."""
+
+    outcome: Outcome
+    messages: tuple[Row, ...]
+    states: tuple[tuple[str, str | None], ...]
+    timers: tuple[Row, ...]
+    replies: tuple[tuple[str, str | None], ...]
+    events: tuple[tuple[str, str], ...]
+    usage: tuple[Row, ...]
+    trace: bytes | None
+    end: tuple[int | None, str | None, str | None]
+
+
+def pack(outcome: Outcome) -> Packed:
+    """Raises StoreError for data that is no JSON."""
+    return Packed(
+        outcome=outcome,
+        messages=tuple(codec.chat_columns(message) for message in outcome.turn),
+        states=tuple((clean(author), codec.state_body(state)) for author, state in outcome.states.items()),
+        timers=tuple((clean(timer.name), timer.due_at, codec.dump(timer.data)) for timer in outcome.timers),
+        replies=tuple(codec.reply_columns(reply) for reply in outcome.replies),
+        events=tuple((kind, codec.dump(data)) for kind, data in outcome.events),
+        usage=tuple(codec.usage_columns(usage) for usage in outcome.usage),
+        trace=codec.trace_body(outcome.trace),
+        end=(outcome.cut, _cleaned(outcome.summary), _cleaned(outcome.locale)),
+    )
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What every step of one commit needs."""
+
+    connection: sqlite3.Connection
+    lease: Lease
+    packed: Packed
+    now: float
+    key: int
+
+
+def commit(
+    connection: sqlite3.Connection, lease: Lease, packed: Packed, routes: EventRoutes, now: float
+) -> Committed:
+    key, _, _, *address, customer, customer_name = held(connection, lease)
+    turn = _Turn(connection, lease, packed, now, key)
+    answered = _consume(turn)
+    _write_history(turn)
+    _write_dialogue(turn)
+    ready: tuple[Outgoing, ...] = ()
+    if packed.replies or packed.events:
+        user = _addressee(turn, answered) or User(customer, customer_name)
+        ready = _send(turn, _outgoing(turn, tuple(address), user, answered, routes))
+    connection.execute(queries.DROP_JOURNAL, (key,))
+    connection.execute(queries.END_TURN, (lease.sequence, now, *packed.end, key))
+    return Committed(bool(connection.execute(queries.HAS_PENDING, (key,)).fetchone()[0]), ready)
+
+
+def _consume(turn: _Turn) -> list[tuple[str, User]]:
+    """Marks the rows done; (platform id, author) of those from outside, in order."""
+    answered = []
+    for position in sorted(set(turn.packed.outcome.consumed)):
+        values = (turn.now, turn.lease.sequence, position, turn.key)
+        done = turn.connection.execute(queries.CONSUME, values).fetchall()
+        answered += [(id, User(user, name)) for kind, id, user, name in done if kind in _OUTSIDE]
+    return answered
+
+
+def _write_history(turn: _Turn) -> None:
+    connection, packed, head = turn.connection, turn.packed, (turn.key, turn.lease.sequence)
+    for columns in packed.messages:
+        connection.execute(queries.ADD_MESSAGE, (*head, *columns))
+    for columns in packed.usage:
+        connection.execute(queries.ADD_USAGE, (*head, *columns))
+    if packed.trace is not None:
+        connection.execute(queries.ADD_TRACE, (*head, turn.now, packed.trace))
+
+
+def _write_dialogue(turn: _Turn) -> None:
+    connection, key, outcome = turn.connection, turn.key, turn.packed.outcome
+    for author, body in turn.packed.states:
+        if body is None:
+            connection.execute(queries.DROP_STATE, (key, author))
+        else:
+            connection.execute(queries.SET_STATE, (key, author, body))
+    for name in outcome.stop_timers:
+        connection.execute(queries.DROP_TIMER, (key, clean(name)))
+    for columns in turn.packed.timers:
+        connection.execute(queries.SET_TIMER, (key, *columns))
+    if outcome.handoff is not None:
+        connection.execute(queries.SET_HANDOFF, codec.handoff_columns(outcome.handoff, key))
+
+
+def _addressee(turn: _Turn, answered: list[tuple[str, User]]) -> User | None:
+    """Whom the replies are for: the first author answered, else the customer who was handed over."""
+    if answered:
+        return answered[0][1]
+    handoff = turn.packed.outcome.handoff
+    if handoff is None:
+        row = turn.connection.execute(queries.OPEN_HANDOFF, (turn.key,)).fetchone()
+        handoff = None if row is None else codec.handoff(row)
+    if handoff is None or not handoff.user.id:
+        return None
+    return User(clean(handoff.user.id), clean(handoff.user.name))
+
+
+def _outgoing(
+    turn: _Turn, address: Row, user: User, answered: list[tuple[str, User]], routes: EventRoutes
+) -> list[Row]:
+    """The rows, as `queries.OUTGOING` would read them: the replies in order, then the events."""
+    channel, chat, thread = address
+
+    def row(to: str, kind: str, about: Row, body: tuple[str | None, str | None], preview: str = "") -> Row:
+        public = "msg_" + secrets.token_hex(16)
+        where = (public, turn.lease.conversation, to, chat, thread)
+        return (*where, kind, user.id, user.name, *about, turn.now, *body, 0, preview, None)
+
+    ids = codec.dump([id for id, _ in answered])
+    parts = len(turn.packed.replies)
+    preview = clean(turn.packed.outcome.preview)
+    replies = [
+        row(channel, "message.reply", (ids, part, parts), body, preview if part == 1 else "")
+        for part, body in enumerate(turn.packed.replies, start=1)
+    ]
+    events = [
+        row(to, kind, ("[]", 1, 1), (None, data))
+        for kind, data in turn.packed.events
+        for to in routes.of(kind, channel)
+    ]
+    return replies + events
+
+
+def _send(turn: _Turn, rows: list[Row]) -> tuple[Outgoing, ...]:
+    """Inserts the rows; those whose lane holds nothing from earlier turns."""
+    lanes = {row[2] for row in rows}
+    values = [(turn.key, channel, turn.lease.sequence) for channel in lanes]
+    waits = {value[1]: turn.connection.execute(queries.LANE_WAITS, value).fetchone()[0] for value in values}
+    for row in rows:
+        id, _, to, _, _, kind, user, name, ids, part, parts, at, text, extra, _, preview, _ = row
+        columns = (user, name, ids, part, parts, text, extra, preview, at, at)
+        turn.connection.execute(queries.ADD_OUTGOING, (id, turn.key, turn.lease.sequence, to, kind, *columns))
+    return tuple(codec.outgoing(row) for row in rows if not waits[row[2]])

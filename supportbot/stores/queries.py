@@ -1,0 +1,151 @@
+"""Every statement of the SQLite store, by name. `?` stands in the order in which the caller hands the values."""
+
+from __future__ import annotations
+
+# --- the way in ----------------------------------------------------------------------------------------------
+
+FIND_REPEAT = """SELECT inbox.id, inbox.digest, conversations.public
+    FROM inbox JOIN conversations ON conversations.id = inbox.conversation
+    WHERE inbox.channel = ? AND inbox.message = ?"""
+FIND_ADDRESS = "SELECT id, public, turn, attempt FROM conversations WHERE channel = ? AND chat = ? AND thread = ?"
+ADD_CONVERSATION = """INSERT INTO conversations
+    (public, channel, chat, thread, customer, customer_name, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+ADD_INBOUND = """INSERT INTO inbox
+    (conversation, channel, message, kind, digest, user, user_name, text, extra, received_at, ready_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+# --- a turn --------------------------------------------------------------------------------------------------
+
+FENCE = """SELECT id, turn, attempt, channel, chat, thread, customer, customer_name
+    FROM conversations WHERE public = ?"""
+SET_ATTEMPT = "UPDATE conversations SET attempt = ? WHERE id = ?"
+PENDING = """SELECT id, message, kind, digest, user, user_name, text, extra, received_at
+    FROM inbox WHERE conversation = ? AND id > ? AND done_at IS NULL ORDER BY id LIMIT ?"""
+MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id
+    FROM messages WHERE conversation = ? AND turn > ? ORDER BY turn, id"""
+STATE = "SELECT body FROM states WHERE conversation = ? AND author = ?"
+JOURNAL = (
+    "SELECT position, kind, digest, result FROM journal WHERE conversation = ? AND turn = ? ORDER BY position"
+)
+WRITE_JOURNAL = """INSERT INTO journal (conversation, turn, position, kind, digest, result) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (conversation, turn, position)
+    DO UPDATE SET kind = excluded.kind, digest = excluded.digest, result = excluded.result"""
+
+# --- a turn's commit -----------------------------------------------------------------------------------------
+
+CONSUME = """UPDATE inbox SET done_at = ?, turn = ? WHERE id = ? AND conversation = ? AND done_at IS NULL
+    RETURNING kind, message, user, user_name"""
+ADD_MESSAGE = """INSERT INTO messages (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)
+    ON CONFLICT (conversation, author) DO UPDATE SET body = excluded.body"""
+DROP_STATE = "DELETE FROM states WHERE conversation = ? AND author = ?"
+SET_TIMER = """INSERT INTO timers (conversation, name, due_at, data) VALUES (?, ?, ?, ?)
+    ON CONFLICT (conversation, name) DO UPDATE SET due_at = excluded.due_at, data = excluded.data"""
+DROP_TIMER = "DELETE FROM timers WHERE conversation = ? AND name = ?"
+SET_HANDOFF = """INSERT INTO handoffs
+    (public, conversation, reason, detail, summary, requested_at, deadline, ceiling, status, agent, claimed_at,
+     ended_at, noticed, notes, user, user_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (public) DO UPDATE SET
+     reason = excluded.reason, detail = excluded.detail, summary = excluded.summary,
+     requested_at = excluded.requested_at, deadline = excluded.deadline, ceiling = excluded.ceiling,
+     status = excluded.status, agent = excluded.agent, claimed_at = excluded.claimed_at,
+     ended_at = excluded.ended_at, noticed = excluded.noticed, notes = excluded.notes,
+     user = excluded.user, user_name = excluded.user_name
+    WHERE handoffs.conversation = excluded.conversation"""
+ADD_USAGE = """INSERT INTO usage (conversation, turn, at, model, purpose, prompt_tokens, cached_tokens,
+    completion_tokens, cost, outcome, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+ADD_TRACE = "INSERT INTO traces (conversation, turn, at, body) VALUES (?, ?, ?, ?)"
+ADD_OUTGOING = """INSERT INTO outbox
+    (public, conversation, turn, channel, kind, user, user_name, in_reply_to, part, parts, text, extra, preview,
+     created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+DROP_JOURNAL = "DELETE FROM journal WHERE conversation = ?"
+END_TURN = """UPDATE conversations SET turn = ?, attempt = 0, updated_at = ?,
+    cut = coalesce(?, cut), summary = coalesce(?, summary), locale = coalesce(?, locale) WHERE id = ?"""
+LANE_WAITS = """SELECT EXISTS (SELECT 1 FROM outbox
+    WHERE conversation = ? AND channel = ? AND finished_at IS NULL AND turn < ?)"""
+HAS_PENDING = "SELECT EXISTS (SELECT 1 FROM inbox WHERE conversation = ? AND done_at IS NULL)"
+
+# --- the way out ---------------------------------------------------------------------------------------------
+
+DUE = """SELECT outbox.id, outbox.channel, conversations.public
+    FROM outbox INDEXED BY outbox_due JOIN conversations ON conversations.id = outbox.conversation
+    WHERE outbox.finished_at IS NULL AND outbox.due_at <= ? AND NOT EXISTS (
+        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_lanes
+        WHERE earlier.conversation = outbox.conversation AND earlier.channel = outbox.channel
+        AND earlier.finished_at IS NULL AND earlier.id < outbox.id)
+    ORDER BY outbox.id"""
+_OUTGOING = """SELECT outbox.public, conversations.public, outbox.channel, conversations.chat, conversations.thread,
+    outbox.kind, outbox.user, outbox.user_name, outbox.in_reply_to, outbox.part, outbox.parts, outbox.created_at,
+    outbox.text, outbox.extra, outbox.attempt, outbox.preview, outbox.error
+    FROM outbox JOIN conversations ON conversations.id = outbox.conversation"""
+OUTGOING = _OUTGOING + " WHERE outbox.id = ?"
+REPLIES_TO = (
+    _OUTGOING
+    + """ JOIN inbox ON inbox.conversation = outbox.conversation AND inbox.turn = outbox.turn
+    WHERE inbox.channel = ? AND inbox.message = ? AND outbox.kind = 'message.reply' ORDER BY outbox.part"""
+)
+DEAD_LETTERS = _OUTGOING + " WHERE outbox.dead = 1 ORDER BY outbox.id DESC LIMIT ?"
+DELIVERED = "UPDATE outbox SET finished_at = ?, handle = ? WHERE public = ? AND finished_at IS NULL"
+POSTPONE = (
+    "UPDATE outbox SET attempt = attempt + 1, due_at = ?, error = ? WHERE public = ? AND finished_at IS NULL"
+)
+UNSENT = "SELECT EXISTS (SELECT 1 FROM outbox WHERE public = ? AND finished_at IS NULL)"
+BURY = """UPDATE outbox SET attempt = attempt + 1, finished_at = ?, dead = 1, error = ?
+    WHERE public = ? AND finished_at IS NULL"""
+
+# --- time ----------------------------------------------------------------------------------------------------
+
+NEXT_TIMER = "SELECT min(due_at) FROM timers"
+DUE_TIMERS = """SELECT timers.conversation, timers.name, timers.data, conversations.public, conversations.turn,
+    conversations.attempt, conversations.channel, conversations.customer, conversations.customer_name
+    FROM timers JOIN conversations ON conversations.id = timers.conversation
+    WHERE timers.due_at <= ? ORDER BY timers.due_at LIMIT ?"""
+OVERDUE = """SELECT conversations.public, waiting.since FROM (
+        SELECT conversation, min(received_at) AS since FROM inbox
+        WHERE done_at IS NULL AND kind IN ('message', 'action', 'event') GROUP BY conversation) AS waiting
+    JOIN conversations ON conversations.id = waiting.conversation WHERE waiting.since < ? ORDER BY waiting.since"""
+JOBS = """SELECT conversations.public, waiting.ready_at, conversations.turn, conversations.attempt FROM (
+        SELECT conversation, min(ready_at) AS ready_at FROM inbox WHERE done_at IS NULL GROUP BY conversation
+    ) AS waiting JOIN conversations ON conversations.id = waiting.conversation ORDER BY waiting.ready_at"""
+SWEEP_INBOX = "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE done_at < ? LIMIT ?)"
+SWEEP_OUTBOX = """DELETE FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE finished_at < ? AND finished_at IS NOT NULL AND dead = 0 LIMIT ?)"""
+SWEEP_JOURNAL = """DELETE FROM journal WHERE EXISTS (
+    SELECT 1 FROM conversations WHERE conversations.id = journal.conversation
+    AND conversations.turn >= journal.turn AND conversations.updated_at < ?)"""
+
+# --- reading, for people -------------------------------------------------------------------------------------
+
+_CONVERSATION = """SELECT public, channel, chat, thread, customer, customer_name, created_at, updated_at, turn, cut,
+    summary, locale, id, attempt FROM conversations"""
+CONVERSATION = _CONVERSATION + " WHERE public = ?"
+CONVERSATION_AT = _CONVERSATION + " WHERE channel = ? AND chat = ? AND thread = ?"
+CONVERSATIONS = _CONVERSATION + " WHERE updated_at < ? ORDER BY updated_at DESC, id DESC LIMIT ?"
+OLDEST_SHOWN = """SELECT min(turn) FROM (
+    SELECT DISTINCT turn FROM messages WHERE conversation = ? ORDER BY turn DESC LIMIT ?)"""
+_HANDOFF = """SELECT handoffs.public, conversations.public, reason, detail, handoffs.summary, requested_at, deadline,
+    ceiling, status, agent, claimed_at, ended_at, noticed, notes, user, user_name
+    FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation"""
+HANDOFF = _HANDOFF + " WHERE handoffs.public = ?"
+OPEN_HANDOFF = (
+    _HANDOFF
+    + """ WHERE handoffs.conversation = ? AND handoffs.status IN ('waiting', 'claimed')
+    ORDER BY handoffs.id DESC LIMIT 1"""
+)
+OPEN_HANDOFFS = (
+    _HANDOFF + " WHERE handoffs.status IN ('waiting', 'claimed') ORDER BY requested_at, handoffs.id LIMIT ?"
+)
+HANDOFFS = _HANDOFF + " ORDER BY handoffs.id DESC LIMIT ?"
+TRACES = "SELECT turn, at, body FROM traces WHERE conversation = ? ORDER BY turn DESC LIMIT ?"
+_USAGE = "model, purpose, prompt_tokens, cached_tokens, completion_tokens, cost, outcome, seconds, at"
+USAGE_OF_TURN = f"SELECT {_USAGE} FROM usage WHERE conversation = ? AND turn = ? ORDER BY id"  # noqa: S608 - constants
+USAGE = (
+    "SELECT conversations.public, conversations.channel, "  # noqa: S608 - constants
+    + _USAGE
+    + " FROM usage JOIN conversations ON conversations.id = usage.conversation WHERE at >= ? ORDER BY usage.id"
+)
+COUNT = "SELECT count(*) FROM {table}"
+COUNT_INBOX_PENDING = "SELECT count(*) FROM inbox WHERE done_at IS NULL"
+COUNT_OUTBOX_PENDING = "SELECT count(*) FROM outbox WHERE finished_at IS NULL"
+COUNT_OUTBOX_DEAD = "SELECT count(*) FROM outbox WHERE dead = 1"

@@ -1,0 +1,363 @@
+"""`SqliteStore`: every conversation in one SQLite file, owned by one process.
+
+1. One thread writes; what is asked of it at the same time becomes one commit (`writer`).
+2. Reads go over two connections that cannot write: one for the turns' own questions, one for people, so that a long
+   listing delays no turn.
+3. Of conversations with pending messages the fence stands in memory too, raised when a lease is issued: so one that
+   was overtaken fails at once. The database stays the truth: begin, journal and commit check the row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from supportbot.errors import StaleLease, StoreError
+from supportbot.protocols import Enqueue
+from supportbot.stores import codec, committing, connect, migrations, passing, queries, reading, turns
+from supportbot.stores.failures import translated
+from supportbot.stores.lock import DatabaseLock
+from supportbot.stores.turns import Fence
+from supportbot.stores.writer import Reader, Writer
+from supportbot.types import (
+    Committed,
+    Conversation,
+    Handoff,
+    Inbound,
+    Job,
+    JournalEntry,
+    Lease,
+    Message,
+    Outcome,
+    Outgoing,
+    Receipt,
+    Turn,
+    TurnInput,
+    Usage,
+)
+
+T = TypeVar("T")
+_SEIZE_TRIES = 5
+
+
+class SqliteStore:
+    """A `supportbot.protocols.Store` in the file `path`.
+
+    `enqueue` is the queue's. `events` names the channels that also get `handoff.*` and `conversation.closed`;
+    with `notify` each `handoff.*` goes to the channel "@notify" too. `open()` it on the event loop that uses it.
+    """
+
+    def __init__(
+        self, path: Path | str, *, enqueue: Enqueue, events: Collection[str] = frozenset(), notify: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self._enqueue = enqueue
+        self._routes = committing.EventRoutes(frozenset(events), notify)
+        self._fences: dict[str, Fence] = {}
+        self._lock: DatabaseLock | None = None
+        self._writer: Writer | None = None
+        self._turns: Reader | None = None
+        self._people: Reader | None = None
+        self._for_reading = False
+
+    @classmethod
+    def read_only(cls, path: Path | str) -> SqliteStore:
+        """A store that takes no lock and writes nothing, beside a running server too; its writes raise StoreError."""
+        store = cls(path, enqueue=_enqueue_nothing)
+        store._for_reading = True
+        return store
+
+    async def open(self) -> None:
+        if self._for_reading:
+            return self._start(None, await asyncio.to_thread(_two_readers, self.path))
+        lock, connection, readers, rows = await asyncio.to_thread(_take, self.path)
+        self._lock = lock
+        self._fences = {public: (turn, attempt) for public, _, turn, attempt in rows}
+        return self._start(connection, readers)
+
+    def _start(
+        self, connection: sqlite3.Connection | None, readers: tuple[sqlite3.Connection, sqlite3.Connection]
+    ) -> None:
+        if connection is not None:
+            self._writer = Writer(connection, self.path, "writer")
+            self._writer.start()
+        self._turns = Reader(readers[0], self.path, "reader")
+        self._turns.start()
+        self._people = Reader(readers[1], self.path, "people")
+        self._people.start()
+
+    async def close(self) -> None:
+        """Finishes what was asked for, moves the log into the file, lets the database go."""
+        for thread in (self._people, self._turns, self._writer):
+            if thread is not None:
+                await thread.stop()
+        if self._lock is not None:
+            self._lock.release()
+        self._people = self._turns = self._writer = self._lock = None
+        self._fences.clear()
+
+    def issue(self, conversation: str) -> tuple[int, int] | None:
+        """A new lease's (sequence, attempt), above all before; None when nothing is pending. For the local queue."""
+        fence = self._fences.get(conversation)
+        if fence is None:
+            return None
+        turn, attempt = fence
+        self._fences[conversation] = (turn, attempt + 1)
+        return (turn + 1, attempt + 1)
+
+    # --- the way in ---
+
+    async def receive(self, message: Message, *, now: float, ready_at: float) -> Receipt:
+        columns = codec.inbound_columns(message)
+        times, enqueue = (now, ready_at), self._enqueue
+        received = await self._write(
+            lambda connection: turns.receive(connection, message, columns, times, enqueue), self._after_receive
+        )
+        return received.receipt
+
+    def _after_receive(self, received: turns.Received) -> None:
+        if received.fence is not None:
+            self._fences.setdefault(received.receipt.conversation, received.fence)
+        if received.enqueued is not None:
+            received.enqueued()
+
+    async def begin(self, lease: Lease, *, now: float) -> TurnInput | None:
+        self._refuse_overtaken(lease)
+        return await self._write(partial(_begin, lease), self._after_begin)
+
+    def _after_begin(self, started: TurnInput | None) -> None:
+        if started is not None:
+            self._raise_fence(started.lease.conversation, (started.lease.sequence - 1, started.lease.attempt))
+
+    def _raise_fence(self, conversation: str, begun: Fence) -> None:
+        self._fences[conversation] = max(begun, self._fences.get(conversation, begun))
+
+    def _refuse_overtaken(self, lease: Lease) -> None:
+        fence = self._fences.get(lease.conversation)
+        if fence is not None and not turns.newest(lease, fence):
+            raise turns.outdated(lease)
+
+    async def arrived(self, lease: Lease, *, after: int) -> tuple[Inbound, ...]:
+        self._refuse_overtaken(lease)
+        return await self._ask(lambda connection: turns.arrived(connection, lease, after))
+
+    async def journal(self, lease: Lease, entry: JournalEntry) -> None:
+        self._refuse_overtaken(lease)
+        result = None if entry.result is None else codec.dump(entry.result)
+        await self._write(lambda connection: turns.journal(connection, lease, entry, result))
+
+    async def commit(self, lease: Lease, outcome: Outcome, *, now: float) -> Committed:
+        self._refuse_overtaken(lease)
+        packed = committing.pack(outcome)
+        return await self._write(
+            lambda connection: committing.commit(connection, lease, packed, self._routes, now),
+            partial(self._after_commit, lease),
+        )
+
+    def _after_commit(self, lease: Lease, committed: Committed) -> None:
+        if committed.more:
+            self._fences[lease.conversation] = (lease.sequence, 0)
+        else:
+            self._fences.pop(lease.conversation, None)
+
+    async def seize(self, conversation: str, *, until: float) -> Lease:
+        """NotFound if there is no such conversation; StaleLease if its turns end faster than one can be seized."""
+        for _ in range(_SEIZE_TRIES):
+            number = self.issue(conversation)
+            taken = await self._write(
+                partial(_seize, conversation, number), partial(self._after_seize, conversation)
+            )
+            if taken is not None:
+                return Lease(conversation, taken[0], taken[1], until)
+        raise StaleLease(
+            f"The turns of conversation {conversation} are being committed: there is nothing to seize."
+        )
+
+    def _after_seize(self, conversation: str, taken: tuple[int, int] | None) -> None:
+        if taken is not None and conversation in self._fences:
+            self._raise_fence(conversation, (taken[0] - 1, taken[1]))
+
+    async def holds(self, lease: Lease) -> bool:
+        fence = self._fences.get(lease.conversation)
+        if fence is None:
+            return await self._ask(partial(_holds, lease))
+        return turns.newest(lease, fence)
+
+    # --- the way out ---
+
+    async def due(self, *, now: float, limit: int, busy: Collection[str]) -> tuple[Outgoing, ...]:
+        return await self._ask(lambda connection: passing.due(connection, now, limit, frozenset(busy)))
+
+    async def delivered(self, ids: Sequence[str], *, handle: str = "", now: float) -> None:
+        await self._write(lambda connection: passing.delivered(connection, ids, handle, now))
+
+    async def postpone(self, id: str, *, until: float, error: str) -> None:
+        await self._execute(queries.POSTPONE, (until, codec.clean(error), codec.clean(id)))
+
+    async def bury(self, id: str, *, error: str, now: float) -> None:
+        await self._execute(queries.BURY, (now, codec.clean(error), codec.clean(id)))
+
+    async def unsent(self, id: str) -> bool:
+        values = (codec.clean(id),)
+        return await self._ask(lambda connection: bool(connection.execute(queries.UNSENT, values).fetchone()[0]))
+
+    async def replies_to(self, channel: str, message_id: str) -> tuple[Outgoing, ...]:
+        return await self._ask(lambda connection: reading.replies_to(connection, channel, message_id))
+
+    # --- time ---
+
+    async def fire_timers(self, *, now: float) -> int:
+        enqueue = self._enqueue
+        fired = await self._write(
+            lambda connection: passing.fire_timers(connection, now, enqueue), self._after_timers
+        )
+        return len(fired)
+
+    def _after_timers(self, fired: Sequence[passing.Fired]) -> None:
+        for one in fired:
+            self._fences.setdefault(one.conversation, one.fence)
+            if one.enqueued is not None:
+                one.enqueued()
+
+    async def next_timer(self) -> float | None:
+        return await self._ask(_next_timer)
+
+    async def overdue(self, *, before: float) -> tuple[tuple[str, float], ...]:
+        return await self._ask(lambda connection: tuple(connection.execute(queries.OVERDUE, (before,)).fetchall()))
+
+    async def pending(self) -> tuple[Job, ...]:
+        rows = await self._ask(_jobs)
+        return tuple(Job(public, ready_at) for public, ready_at, _, _ in rows)
+
+    async def sweep(self, *, now: float, keep: float) -> int:
+        """In steps of a thousand rows, each its own transaction, so that turns are not kept waiting."""
+        cutoff, removed = now - keep, 0
+        while step := await self._write(lambda connection: passing.sweep_some(connection, cutoff)):
+            removed += step
+        return removed + await self._write(lambda connection: passing.sweep_rest(connection, cutoff))
+
+    # --- reading, for people and commands ---
+
+    async def conversation(self, id: str) -> Conversation:
+        return await self._read(lambda connection: reading.conversation(connection, id))
+
+    async def find(self, channel: str, chat: str, thread: str = "") -> Conversation | None:
+        return await self._read(lambda connection: reading.find(connection, (channel, chat, thread)))
+
+    async def conversations(self, *, limit: int = 50, before: float | None = None) -> tuple[Conversation, ...]:
+        return await self._read(lambda connection: reading.conversations(connection, limit, before))
+
+    async def transcript(self, conversation: str, *, limit: int = 200) -> tuple[Turn, ...]:
+        return await self._read(lambda connection: reading.transcript(connection, conversation, limit))
+
+    async def handoffs(self, *, open_only: bool = True, limit: int = 100) -> tuple[Handoff, ...]:
+        return await self._read(lambda connection: reading.handoffs(connection, open_only, limit))
+
+    async def handoff(self, id: str) -> Handoff:
+        return await self._read(lambda connection: reading.handoff(connection, id))
+
+    async def traces(self, conversation: str, *, limit: int = 1) -> tuple[Mapping[str, Any], ...]:
+        return await self._read(lambda connection: reading.traces(connection, conversation, limit))
+
+    async def usage(self, *, since: float) -> tuple[tuple[str, str, Usage], ...]:
+        return await self._read(lambda connection: reading.usage(connection, since))
+
+    async def dead_letters(self, *, limit: int = 100) -> tuple[tuple[Outgoing, str], ...]:
+        return await self._read(lambda connection: reading.dead_letters(connection, limit))
+
+    async def counts(self) -> Mapping[str, int]:
+        return await self._read(reading.counts)
+
+    # --- threads ---
+
+    async def _write(
+        self, function: Callable[[sqlite3.Connection], T], after: Callable[[T], None] | None = None
+    ) -> T:
+        if self._writer is None:
+            raise StoreError(
+                f"{self.path} was opened for reading only." if self._for_reading else f"{self.path} is not open."
+            )
+        return await self._writer.run(function, after)
+
+    async def _execute(self, query: str, values: tuple[Any, ...]) -> None:
+        await self._write(lambda connection: connection.execute(query, values).rowcount)
+
+    async def _ask(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        return await _over(self._turns, function, self.path)
+
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        return await _over(self._people, function, self.path)
+
+
+async def _over(reader: Reader | None, function: Callable[[sqlite3.Connection], T], path: Path) -> T:
+    if reader is None:
+        raise StoreError(f"{path} is not open.")
+    return await reader.run(function)
+
+
+def _begin(lease: Lease, connection: sqlite3.Connection) -> TurnInput | None:
+    return turns.begin(connection, lease)
+
+
+def _seize(conversation: str, number: Fence | None, connection: sqlite3.Connection) -> Fence | None:
+    return turns.seize(connection, conversation, number)
+
+
+def _holds(lease: Lease, connection: sqlite3.Connection) -> bool:
+    row = connection.execute(queries.FENCE, (lease.conversation,)).fetchone()
+    return row is not None and turns.newest(lease, (row[1], row[2]))
+
+
+def _next_timer(connection: sqlite3.Connection) -> float | None:
+    found: float | None = connection.execute(queries.NEXT_TIMER).fetchone()[0]
+    return found
+
+
+def _jobs(connection: sqlite3.Connection) -> list[codec.Row]:
+    return connection.execute(queries.JOBS).fetchall()
+
+
+def _enqueue_nothing(transaction: object, job: Job, /) -> None:
+    """A store that does not write enqueues nothing."""
+
+
+_Readers = tuple[sqlite3.Connection, sqlite3.Connection]
+
+
+def _take(path: Path) -> tuple[DatabaseLock, sqlite3.Connection, _Readers, list[codec.Row]]:
+    """Owns, checks and migrates the database; on failure nothing is left open."""
+    connect.create_file(path)
+    lock = DatabaseLock(path)
+    opened: list[sqlite3.Connection] = []
+    try:
+        opened.append(connect.writing(path))
+        migrations.migrate(opened[0], path)
+        opened += [connect.reading(path), connect.reading(path)]
+        return lock, opened[0], (opened[1], opened[2]), _jobs(opened[0])
+    except BaseException as error:
+        for connection in opened:
+            connection.close()
+        lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise translated(error, path) from error
+        raise
+
+
+def _two_readers(path: Path) -> _Readers:
+    """Two connections to a database that this version can read."""
+    first = connect.reading(path)
+    try:
+        db = migrations.database(first)
+        migrations.refuse_foreign(db, path)
+        if migrations.missing(db):
+            raise StoreError(f"{path} was written by an older supportbot: run `supportbot db migrate` first.")
+        return first, connect.reading(path)
+    except BaseException as error:
+        first.close()
+        if isinstance(error, sqlite3.Error):
+            raise translated(error, path) from error
+        raise

@@ -1,0 +1,170 @@
+"""The way in and a turn until its commit, as functions over the writer's connection; the caller has begun the transaction.
+
+The fence: `conversations.turn` is the last committed turn, `attempt` the highest attempt that has begun at the next
+one. A lease holds while its sequence is turn + 1 and its attempt is not below that.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from supportbot.errors import Conflict, NotFound, StaleLease
+from supportbot.protocols import Enqueue
+from supportbot.stores import codec, queries
+from supportbot.stores.codec import Row, clean
+from supportbot.types import (
+    Address,
+    FlowState,
+    Inbound,
+    Job,
+    JournalEntry,
+    Lease,
+    Message,
+    Receipt,
+    TurnInput,
+)
+
+LARGEST_TURN = 200
+"""Inbox rows one turn takes in at most; the rest is the next turn."""
+LONGEST_HISTORY = 200
+"""Turns handed to a turn at most, whatever was cut."""
+
+Fence = tuple[int, int]
+"""(last committed turn, highest attempt known at the next one)."""
+
+
+def outdated(lease: Lease) -> StaleLease:
+    return StaleLease(
+        f"Turn {lease.sequence} of conversation {lease.conversation} is no longer attempt {lease.attempt}'s: "
+        "another worker has it, or it is done. Nothing was written."
+    )
+
+
+# --- the way in ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A receipt, and for a fresh message the conversation's fence and the queue's call for after the commit."""
+
+    receipt: Receipt
+    fence: Fence | None = None
+    enqueued: Callable[[], None] | None = None
+
+
+def receive(
+    connection: sqlite3.Connection, message: Message, columns: Row, times: tuple[float, float], enqueue: Enqueue
+) -> Received:
+    """`times` are (now, ready_at). Raises Conflict for the same id with another digest."""
+    channel, id, _, digest, *_ = columns
+    found = connection.execute(queries.FIND_REPEAT, (channel, id)).fetchone()
+    if found is not None:
+        return Received(_repeat(found, channel, id, digest))
+    now, ready_at = times
+    key, public, turn, attempt = _conversation(connection, message, now)
+    position = connection.execute(queries.ADD_INBOUND, (key, *columns, now, ready_at)).lastrowid
+    assert position is not None
+    enqueued = enqueue(connection, Job(public, ready_at))
+    return Received(Receipt(public, position, True), (turn, attempt), enqueued)
+
+
+def _repeat(found: Row, channel: str, id: str, digest: str) -> Receipt:
+    position, first, public = found
+    if first and digest and first != digest:
+        raise Conflict(
+            f"Message {id!r} on channel {channel} came before with other content: "
+            "the sender must give a new message a new id."
+        )
+    return Receipt(public, position, False)
+
+
+def _conversation(connection: sqlite3.Connection, message: Message, now: float) -> Row:
+    """(key, public id, turn, attempt) of the conversation at the message's address, opened if it is new."""
+    at = message.address
+    address = (clean(at.channel), clean(at.chat), clean(at.thread))
+    found: Row | None = connection.execute(queries.FIND_ADDRESS, address).fetchone()
+    if found is not None:
+        return found
+    public = "c_" + secrets.token_hex(16)
+    opener = (clean(message.user.id), clean(message.user.name))
+    key = connection.execute(queries.ADD_CONVERSATION, (public, *address, *opener, now, now)).lastrowid
+    return (key, public, 0, 0)
+
+
+# --- a turn's start ------------------------------------------------------------------------------------------
+
+
+def held(connection: sqlite3.Connection, lease: Lease) -> Row:
+    """(key, turn, attempt, channel, chat, thread, customer, customer_name); StaleLease unless the lease holds."""
+    row: Row | None = connection.execute(queries.FENCE, (lease.conversation,)).fetchone()
+    if row is None or not newest(lease, (row[1], row[2])):
+        raise outdated(lease)
+    return row
+
+
+def newest(lease: Lease, fence: Fence) -> bool:
+    turn, attempt = fence
+    return lease.sequence == turn + 1 and lease.attempt >= attempt
+
+
+def seize(connection: sqlite3.Connection, conversation: str, number: Fence | None) -> Fence | None:
+    """Records (sequence, attempt) `number`, or one above the recorded attempt, as the fence; what it recorded.
+
+    None if the turn was committed meanwhile and `number` is of the past. Raises NotFound.
+    """
+    row = connection.execute(queries.FENCE, (conversation,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no conversation {conversation!r}.")
+    key, turn, attempt = row[:3]
+    sequence, seized = number or (turn + 1, attempt + 1)
+    if sequence != turn + 1:
+        return None
+    connection.execute(queries.SET_ATTEMPT, (max(seized, attempt + 1), key))
+    return (sequence, max(seized, attempt + 1))
+
+
+def begin(connection: sqlite3.Connection, lease: Lease) -> TurnInput | None:
+    row = connection.execute(queries.CONVERSATION, (lease.conversation,)).fetchone()
+    if row is None:
+        raise outdated(lease)
+    conversation, (key, attempt) = codec.conversation(row), row[-2:]
+    if not newest(lease, (conversation.turn, attempt)):
+        raise outdated(lease)
+    rows = connection.execute(queries.PENDING, (key, 0, LARGEST_TURN)).fetchall()
+    if not rows:
+        return None
+    if attempt != lease.attempt:
+        connection.execute(queries.SET_ATTEMPT, (lease.attempt, key))
+    pending = tuple(codec.inbound(row, conversation.address) for row in rows)
+    shown = max(conversation.cut, conversation.turn - LONGEST_HISTORY)
+    handoff = connection.execute(queries.OPEN_HANDOFF, (key,)).fetchone()
+    journal = connection.execute(queries.JOURNAL, (key, lease.sequence))
+    return TurnInput(
+        lease=lease,
+        conversation=conversation,
+        pending=pending,
+        turns=codec.turns(connection.execute(queries.MESSAGES_AFTER, (key, shown)).fetchall()),
+        states=_states(connection, key, {inbound.message.user.id for inbound in pending}),
+        handoff=None if handoff is None else codec.handoff(handoff),
+        journal=tuple(codec.journal_entry(row) for row in journal),
+    )
+
+
+def _states(connection: sqlite3.Connection, key: int, authors: Collection[str]) -> dict[str, FlowState]:
+    found = ((author, connection.execute(queries.STATE, (key, author)).fetchone()) for author in sorted(authors))
+    return {author: codec.state(row[0]) for author, row in found if row is not None}
+
+
+def arrived(connection: sqlite3.Connection, lease: Lease, after: int) -> tuple[Inbound, ...]:
+    key, _, _, channel, chat, thread, *_ = held(connection, lease)
+    rows = connection.execute(queries.PENDING, (key, after, LARGEST_TURN)).fetchall()
+    return tuple(codec.inbound(row, Address(channel, chat, thread)) for row in rows)
+
+
+def journal(connection: sqlite3.Connection, lease: Lease, entry: JournalEntry, result: str | None) -> None:
+    key = held(connection, lease)[0]
+    values = (key, lease.sequence, entry.position, entry.kind, clean(entry.digest), result)
+    connection.execute(queries.WRITE_JOURNAL, values)
