@@ -1,0 +1,212 @@
+"""From the bytes of a signed request to a Message, or one sentence that names the field at fault.
+
+Strict on purpose: two readers of one body must never understand different things, so a key that stands twice, a
+number that is no number, half a character and nesting without end are refused. Keys that are not known are ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from supportbot import Action, Address, Attachment, Event, Message, User
+
+ID_LIMIT = 255
+NAME_LIMIT = 500
+ATTACHMENT_LIMIT = 20
+URL_LIMIT = 4_000
+DATA_LIMIT = 32_000
+
+_FROM_HUMANS = ("human.message", "handoff.claimed", "handoff.resolved", "handoff.returned")
+KINDS = ("message", "action", "event", *_FROM_HUMANS)
+_LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Malformed(Exception):
+    """The body cannot be used; `str()` is the sentence for the sender, `status` the HTTP status."""
+
+    def __init__(self, sentence: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def parse(body: bytes, channel: str, *, text_limit: int) -> Message:
+    """The message in `body`; raises Malformed."""
+    fields = _Fields(read_object(body))
+    kind = fields.kind()
+    human = kind in _FROM_HUMANS
+    message = Message(
+        address=Address(channel, fields.name("conversation")),
+        id=fields.name("id"),
+        user=fields.user(needed=not human),
+        text=fields.text(text_limit),
+        kind=kind,
+        action=fields.action() if kind == "action" else None,
+        event=fields.event() if kind == "event" else None,
+        attachments=fields.attachments(),
+        locale=fields.locale(),
+        digest=hashlib.sha256(body).hexdigest(),
+    )
+    if kind in ("message", "human.message") and not message.text and not message.attachments:
+        raise Malformed(f"text is missing or empty: a {kind} needs text or attachments.")
+    return message
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`; raises Malformed."""
+    try:
+        value = _DECODER.decode(body.decode("utf-8"))
+        if b"\\u" in body:  # only an escape can bring half a character
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed("The body is not UTF-8.") from None
+    except UnicodeEncodeError:
+        raise Malformed("The body contains half of a surrogate pair (\\ud800 to \\udfff alone).") from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    except ValueError:
+        raise Malformed("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise Malformed("The body must be a JSON object.")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Malformed(f"The body contains {name}, which is not JSON.")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise Malformed("The body contains a number too large to be read.")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("The body contains an object in which a key stands twice.")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+
+
+# --- fields --------------------------------------------------------------------------------------------------
+
+
+class _Fields:
+    """The body's fields; each method gives one of them or says what is wrong with it."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+
+    def kind(self) -> Any:  # one of KINDS, which is MessageKind without "timer"
+        kind = self._fields.get("type", "message")
+        if kind not in KINDS:
+            raise Malformed(f"type must be one of {', '.join(KINDS)}.")
+        return kind
+
+    def name(self, field: str) -> str:
+        return _name(self._fields, field, field)
+
+    def text(self, limit: int) -> str:
+        text = _string(self._fields, "text", "text")
+        if len(text) > limit:
+            raise Malformed(f"text is longer than {limit:,} characters.", 413)
+        return text.replace("\0", "")
+
+    def user(self, *, needed: bool) -> User:
+        if "user" not in self._fields and not needed:
+            return User("")
+        user = _object(self._fields, "user")
+        name = _string(user, "name", "user.name")
+        if len(name) > NAME_LIMIT:
+            raise Malformed(f"user.name is longer than {NAME_LIMIT} characters.")
+        return User(_name(user, "id", "user.id"), _CONTROL.sub(" ", name).strip())
+
+    def action(self) -> Action:
+        action = _object(self._fields, "action")
+        value = _string(action, "value", "action.value")
+        if len(value) > DATA_LIMIT:
+            raise Malformed(f"action.value is longer than {DATA_LIMIT:,} characters.")
+        return Action(_name(action, "id", "action.id"), value.replace("\0", ""))
+
+    def event(self) -> Event:
+        event = _object(self._fields, "event")
+        data = event.get("data", {})
+        if not isinstance(data, dict):
+            raise Malformed("event.data must be an object.")
+        written = json.dumps(data)
+        if len(written) > DATA_LIMIT:
+            raise Malformed(f"event.data is longer than {DATA_LIMIT:,} characters.")
+        if "\\u0000" in written:
+            raise Malformed("event.data contains a NUL character.")
+        return Event(_name(event, "name", "event.name"), data)
+
+    def attachments(self) -> tuple[Attachment, ...]:
+        found = self._fields.get("attachments")
+        if found is None:
+            return ()
+        if not isinstance(found, list):
+            raise Malformed("attachments must be a list.")
+        if len(found) > ATTACHMENT_LIMIT:
+            raise Malformed(f"attachments has more than {ATTACHMENT_LIMIT} entries.")
+        return tuple(_attachment(entry, f"attachments[{at}]") for at, entry in enumerate(found))
+
+    def locale(self) -> str:
+        locale = _string(self._fields, "locale", "locale")
+        if locale and not _LOCALE.match(locale):
+            raise Malformed('locale must be a language code such as "en" or "pt-BR".')
+        return locale
+
+
+def _attachment(entry: object, place: str) -> Attachment:
+    if not isinstance(entry, dict):
+        raise Malformed(f"{place} must be an object.")
+    url = _string(entry, "url", f"{place}.url")
+    if url and (len(url) > URL_LIMIT or _CONTROL.search(url) or not url.startswith(("https://", "http://"))):
+        raise Malformed(f"{place}.url must start with https:// and have at most {URL_LIMIT:,} characters.")
+    size = entry.get("size", -1)
+    if not isinstance(size, int) or isinstance(size, bool) or not -1 <= size < 2**53:
+        raise Malformed(f"{place}.size must be a whole number of bytes.")
+    name = _string(entry, "name", f"{place}.name")[:NAME_LIMIT]
+    media_type = _string(entry, "media_type", f"{place}.media_type")[:NAME_LIMIT]
+    return Attachment(
+        _CONTROL.sub(" ", name), _CONTROL.sub(" ", media_type) or "application/octet-stream", size, url
+    )
+
+
+def _object(fields: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    found = fields.get(field)
+    if not isinstance(found, dict):
+        raise Malformed(f"{field} is missing." if found is None else f"{field} must be an object.")
+    return found
+
+
+def _string(fields: Mapping[str, Any], field: str, place: str) -> str:
+    """Text, "" if the field is missing or null."""
+    found = fields.get(field)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise Malformed(f"{place} must be text.")
+    return found
+
+
+def _name(fields: Mapping[str, Any], field: str, place: str) -> str:
+    """An identifier: text that is there, short, and without control characters."""
+    found = _string(fields, field, place)
+    if not found:
+        raise Malformed(f"{place} is missing or empty.")
+    if len(found) > ID_LIMIT or _CONTROL.search(found):
+        raise Malformed(f"{place} must have at most {ID_LIMIT} characters and no control characters.")
+    return found

@@ -1,0 +1,96 @@
+"""The house as an adapter sees it, for tests: it records, and it can be slow, full, or about to answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from supportbot.errors import Conflict, SupportbotError
+from supportbot.types import Message, Outgoing, Receipt
+
+
+class FakeInbox:
+    """An Inbox in memory. `messages` are what was stored (no repeats), `log` everything that happened, in order.
+
+    Set `error` to have every `receive` raise it; call `hold()` to stop them until `release()`; script what a waiting
+    caller gets with `will_answer(id, rows)`, before or after the message came.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.log: list[tuple[str, str]] = []
+        self.error: SupportbotError | None = None
+        self.answered: dict[str, tuple[Outgoing, ...]] = {}
+        self.arrived = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+        self._scripted: dict[str, asyncio.Future[tuple[Outgoing, ...]]] = {}
+
+    def hold(self) -> None:
+        """Every `receive` from now on stops before it stores."""
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    def will_answer(self, id: str, *rows: Outgoing) -> None:
+        """Gives the caller who waits for message `id` these rows."""
+        future = self._script(id)
+        if not future.done():
+            future.set_result(rows)
+
+    async def receive(self, message: Message) -> Receipt:
+        self.log.append(("asked", message.id))
+        self.arrived.set()
+        await self._open.wait()
+        if self.error is not None:
+            raise self.error
+        for at, known in enumerate(self.messages):
+            if (known.address.channel, known.id) == (message.address.channel, message.id):
+                return self._again(at, known, message)
+        self.messages.append(message)
+        self.log.append(("stored", message.id))
+        return Receipt("conversation", len(self.messages), fresh=True)
+
+    def wait_for(self, message: Message) -> FakeWaiting:
+        return FakeWaiting(self, message.id)
+
+    async def answers(self, message: Message) -> tuple[Outgoing, ...]:
+        return self.answered.get(message.id, ())
+
+    def _again(self, at: int, known: Message, message: Message) -> Receipt:
+        if known.digest and message.digest and known.digest != message.digest:
+            raise Conflict(f"the id {message.id!r} came before with other content")
+        self.log.append(("repeated", message.id))
+        return Receipt("conversation", at + 1, fresh=False)
+
+    def _script(self, id: str) -> asyncio.Future[tuple[Outgoing, ...]]:
+        if id not in self._scripted:
+            self._scripted[id] = asyncio.get_running_loop().create_future()
+        return self._scripted[id]
+
+
+class FakeWaiting:
+    """One caller's wait; leaves ("taken", id) or ("left", id) in the inbox's log."""
+
+    def __init__(self, inbox: FakeInbox, id: str) -> None:
+        self._inbox = inbox
+        self._id = id
+        self._taken = False
+
+    async def replies(self, seconds: float) -> tuple[Outgoing, ...]:
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(self._inbox._script(self._id))
+        except TimeoutError:
+            return ()
+
+    def taken(self) -> None:
+        self._taken = True
+
+    async def __aenter__(self) -> Self:
+        self._inbox.log.append(("waiting", self._id))
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._inbox.log.append(("taken" if self._taken else "left", self._id))
