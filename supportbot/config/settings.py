@@ -1,0 +1,301 @@
+"""The shape of `config.yaml`. Times are seconds (float), sizes bytes (int), prices dollars per million tokens.
+
+A key that is left empty means its default. `docs/configuration.md` describes every key for people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from supportbot.config.quantities import DURATION_SCHEMA, Dollars, Size, Wait, Whole, seconds
+
+_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
+_LOCALE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z")
+_STORE = re.compile(r"(sqlite:///.+|postgres(ql)?://.+)\Z")
+
+
+def web_address(text: str) -> str:
+    """`text`, a complete http or https address. Raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        right = False
+    if not right or re.search(r"\s", text):
+        raise ValueError("must be a complete address that begins with https:// or http://")
+    return text
+
+
+def _channel_name(text: str) -> str:
+    if not _CHANNEL.match(text):
+        raise ValueError(
+            f"the channel name '{text[:64]}' cannot be used: begin with a small letter; small letters, digits, _ and -"
+            " may follow"
+        )
+    return text
+
+
+def _locale(text: str) -> str:
+    if not _LOCALE.match(text):
+        raise ValueError("must be a language code such as en, de or pt-BR")
+    return text
+
+
+def _store(text: str) -> str:
+    if not _STORE.match(text):
+        raise ValueError("must be an address such as sqlite:///data/supportbot.db")
+    return text
+
+
+def misplaced(message: str, key: str) -> PydanticCustomError:
+    """An error of a whole mapping that is shown at one of its keys."""
+    return PydanticCustomError("misplaced", "{message}", {"message": message, "at": key})
+
+
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, AfterValidator(web_address)]
+ChannelName = Annotated[str, AfterValidator(_channel_name)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of the config: unchangeable, and no key is unknown to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        fields = cls.model_fields
+        return {k: v for k, v in data.items() if v is not None or k not in fields or fields[k].is_required()}
+
+
+class BotSettings(Section):
+    name: Text
+    """The company's or bot's name, as customers see it."""
+    persona: Text = "prompts/persona.yaml"
+    """The persona file."""
+    flows: Text = "flows"
+    """The folder with the flows, one YAML file each."""
+    locale: Annotated[str, AfterValidator(_locale)] = "en"
+    """The language used when nothing is known of the customer's."""
+
+
+class Price(Section):
+    """Dollars per million tokens."""
+
+    input: Dollars
+    """For what is sent."""
+    cached: Dollars | None = None
+    """For what is sent again and was kept by the provider; as `input` if it is left out."""
+    output: Dollars
+    """For what comes back."""
+
+
+class ModelSettings(Section):
+    name: Text = "gpt-4.1-mini"
+    """The model that answers."""
+    fallback: tuple[Text, ...] = ()
+    """Models to ask when it fails, in this order."""
+    base_url: Url | None = None
+    """Another server that speaks the same protocol; empty means OPENAI_BASE_URL, or OpenAI itself."""
+    api_key: Secret | None = None
+    """The key; empty means OPENAI_API_KEY. Write ${NAME} here, never the key itself."""
+    api_key_file: Text | None = None
+    """A file that has the key in it."""
+    timeout: Wait = 20.0
+    """How long to wait for one answer."""
+    retries: Whole = Field(default=2, ge=0, le=10)
+    """How often one question is asked again after a passing failure."""
+    required: bool = False
+    """true: without a key the bot does not start; false: it runs without a model and says so."""
+    prices: Mapping[str, Price] = Field(default_factory=dict)
+    """What each model costs, for the reports."""
+
+
+class HistorySettings(Section):
+    max_tokens: Whole = Field(default=6000, ge=200, le=10_000_000)
+    """When the past of a conversation is longer than this, the oldest turns are taken out."""
+    keep_tokens: Whole = Field(default=3000, ge=100, le=10_000_000)
+    """How much of it stays then; less than `max_tokens`, and half of it if left out."""
+    summary: Literal["off", "extract", "model"] = "extract"
+    """What stands in for the turns taken out: nothing, their most telling sentences, or a summary by the model."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_half(cls, data: Any) -> Any:
+        maximum = data.get("max_tokens") if isinstance(data, dict) else None
+        if isinstance(maximum, int) and data.get("keep_tokens") is None:
+            return {**data, "keep_tokens": maximum // 2}
+        return data
+
+    @field_validator("keep_tokens")
+    @classmethod
+    def _below_maximum(cls, value: int, info: ValidationInfo) -> int:
+        maximum = info.data.get("max_tokens")
+        if maximum is not None and value >= maximum:
+            raise ValueError(f"must be less than max_tokens, which is {maximum}")
+        return value
+
+
+class KnowledgeSettings(Section):
+    paths: tuple[Text, ...] = ()
+    """Folders and files with the help articles."""
+
+
+class ToolsSettings(Section):
+    modules: tuple[Text, ...] = ()
+    """Python files with the bot's tools."""
+
+
+_CHANNEL_SCHEMA: dict[str, Any] = {
+    "additionalProperties": True,
+    "properties": {
+        "type": {
+            "description": "The kind of channel: webhook, slack, telegram, or module:attribute of an adapter.",
+            "minLength": 1,
+            "type": "string",
+        },
+        "burst_wait": {
+            **DURATION_SCHEMA,
+            "description": "How long to wait for more messages before answering; the adapter's own choice if left out.",
+        },
+    },
+}
+
+
+class ChannelSettings(BaseModel):
+    """One channel; `options` are the adapter's own keys, as they stand in the file."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=lambda schema: schema.update(_CHANNEL_SCHEMA)
+    )
+
+    type: Text
+    options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.keys() == {"type", "options"}:
+            return data
+        options = {key: value for key, value in data.items() if key != "type"}
+        return {**({"type": data["type"]} if "type" in data else {}), "options": options}
+
+    @field_validator("options")
+    @classmethod
+    def _wait_is_a_duration(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            seconds(options.get("burst_wait") or 0)
+        except ValueError as error:
+            raise misplaced(str(error), "burst_wait") from None
+        return options
+
+    @property
+    def burst_wait(self) -> float | None:
+        """Seconds to wait for more messages before a turn starts; None leaves it to the adapter."""
+        value = self.options.get("burst_wait")
+        return None if value is None else seconds(value)
+
+
+class HandoffSettings(Section):
+    deadline: Wait = 900.0
+    """How long a customer waits for a human before the bot speaks up again."""
+    ceiling: Wait = 86400.0
+    """How long the bot stays silent at most once a human has taken over."""
+    notify_url: Url | None = None
+    """An address that is told of every handoff."""
+    notify_secret: Secret | None = None
+    """Signs what is sent there."""
+    notify_secret_file: Text | None = None
+    """A file that has this secret in it."""
+    allow_private: bool = False
+    """true: `notify_url` may be an address in your own network."""
+
+    @model_validator(mode="after")
+    def _notices_are_signed(self) -> HandoffSettings:
+        if self.notify_url and self.notify_secret is None:
+            raise misplaced("'notify_url' needs a notify_secret or notify_secret_file beside it", "notify_url")
+        return self
+
+
+class LimitsSettings(Section):
+    turn_deadline: Wait = 45.0
+    """After this time the bot stops trying for the best answer and gives the next best."""
+    answer_deadline: Wait = 60.0
+    """After this time every customer has heard something; more than `turn_deadline`."""
+    workers: Whole = Field(default=64, ge=1, le=10_000)
+    """How many conversations are worked on at the same time."""
+    message_chars: Whole = Field(default=8000, ge=100, le=1_000_000)
+    """Longer messages are cut here."""
+    overdue: Literal["handoff", "notice"] = "handoff"
+    """What happens at the `answer_deadline`: a human is called, or the customer gets an honest notice."""
+
+
+class PrivacySettings(Section):
+    keep_finished: Wait = 7 * 86400.0
+    """How long delivered messages stay in the queues' records; conversations are not touched."""
+
+
+class WebSettings(Section):
+    host: Text = "127.0.0.1"
+    """127.0.0.1 for this machine only, 0.0.0.0 for the whole network."""
+    port: Whole = Field(default=8080, ge=0, le=65535)
+    """0 picks a free one."""
+    public_url: Url | None = None
+    """How the bot is reached from outside."""
+    body_limit: Size = 1_000_000
+    """Larger requests are refused."""
+
+
+class LoggingSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
+    format: Literal["text", "json"] = "text"
+    """text for people, json for machines."""
+
+
+class Config(Section):
+    """A bot's `config.yaml`."""
+
+    bot: BotSettings
+    """The bot itself."""
+    model: ModelSettings = ModelSettings()
+    """The language model."""
+    history: HistorySettings = HistorySettings()
+    """How much of a conversation the model sees."""
+    store: Annotated[str, AfterValidator(_store)] = Field(default="sqlite:///data/supportbot.db", repr=False)
+    """Where conversations are kept."""
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    """The help articles."""
+    tools: ToolsSettings = ToolsSettings()
+    """What the bot can do."""
+    channels: Mapping[ChannelName, ChannelSettings] = Field(default_factory=dict)
+    """Where customers write, by name; the rest of a channel's keys belong to its adapter."""
+    handoff: HandoffSettings = HandoffSettings()
+    """Handing a conversation to a human."""
+    limits: LimitsSettings = LimitsSettings()
+    """Time and size."""
+    privacy: PrivacySettings = PrivacySettings()
+    """What is kept, and for how long."""
+    web: WebSettings = WebSettings()
+    """The one port for webhooks and health checks."""
+    logging: LoggingSettings = LoggingSettings()
+    """What the bot writes about itself."""
