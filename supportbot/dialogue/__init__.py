@@ -1,0 +1,37 @@
+"""Flows: what may be written in them, what a message means, and how they are run. Pure: no clock, no I/O.
+
+book = build({"flows/order.yaml": FlowFile.model_validate(...)})
+state = enter(FlowState(), book, "order_status")
+advance(state, book, scene, None)       # a generator: yields NeedTool and NeedModel, returns Advanced
+"""
+
+from supportbot.dialogue.asking import Heard, Scene, accept, fits, question
+from supportbot.dialogue.check import Finding, check
+from supportbot.dialogue.flow import Flow, FlowBook, FlowError, build
+from supportbot.dialogue.place import cancel, correct, enter, waiting
+from supportbot.dialogue.run import Advanced, NeedModel, NeedTool, advance
+from supportbot.dialogue.understand import Words, understand
+
+__all__ = [
+    "Advanced",
+    "Finding",
+    "Flow",
+    "FlowBook",
+    "FlowError",
+    "Heard",
+    "NeedModel",
+    "NeedTool",
+    "Scene",
+    "Words",
+    "accept",
+    "advance",
+    "build",
+    "cancel",
+    "check",
+    "correct",
+    "enter",
+    "fits",
+    "question",
+    "understand",
+    "waiting",
+]
