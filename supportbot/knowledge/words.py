@@ -32,13 +32,17 @@ _STOP = """
     usted ya yo
 """
 _LIGHT = """
-    add ask best better change come correct different difference do easy exactly find fix give go going good happen
-    happens help issue keep long look looking make making many mean means new old problem question really right see
-    set show someone start stop still suggest take time trying try understand use used using user work working works
-    wrong anyone everyone people person one two first back same another other others every all always never
-    machen geht gehen funktioniert hilfe problem frage neue neuen alle immer
-    faire marche fonctionne aide problème nouveau nouvelle tous toujours
-    hacer funciona ayuda problema nuevo nueva todos siempre
+    add ask asked asking best better big bring called came change come comes coming correct did different difference
+    do done easy easily enough exactly fast few find found fix full give given gives go goes going gone good great happen happened
+    happening happens help here high idea issue keep keeps kind last later least left less little live long look looking looks low made
+    make makes making many mean means name never new next often old own part place put quick quickly question problem
+    really right said say says see seem seems seen send sent set show side since small sort start started stop still
+    suggest sure take takes taken taking tells time times today together tomorrow took trying try turn understand use used
+    uses using user usually went whole work worked working works wrong yesterday yet anyone everyone people person
+    one two three first second back same another other others every all always around before after again during near
+    machen macht geht gehen funktioniert hilfe problem frage neue neuen neuer alle immer finden finde gut lange viel
+    faire fait marche fonctionne aide problème nouveau nouvelle tous toujours trouver bien
+    hacer hace funciona ayuda problema nuevo nueva todos siempre encontrar bien
 """
 
 STOP = frozenset(_STOP.split())

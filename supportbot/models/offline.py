@@ -8,10 +8,11 @@ Rules:
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from supportbot.errors import NoAnswer
@@ -115,7 +116,7 @@ def extract(text: str, question: str) -> str:
     scores = [_score(unit, weights, wanted) for unit in units]
     best = max(range(len(units)), key=lambda at: (scores[at], -at))
     chosen = _widened(units, scores, best)
-    return _joined(text, [units[at] for at in chosen])
+    return _joined([units[at] for at in chosen])
 
 
 def _worded(quoted: str, hit: Hit, also: Sequence[Hit], locale: str) -> str:
@@ -128,7 +129,13 @@ def _worded(quoted: str, hit: Hit, also: Sequence[Hit], locale: str) -> str:
 def _weights(question: str, units: Sequence[_Unit]) -> dict[str, float]:
     """What each word of the question is worth: the fewer sentences have it, the more."""
     having = Counter(root for unit in units for root in _roots(f"{unit.heading} {unit.text}"))
-    return {root: math.log1p(len(units) / having[root]) for root in _roots(question) if having[root]}
+    known = [root if root in having else _near(root, having) for root in _roots(question)]
+    return {root: math.log1p(len(units) / having[root]) for root in known if root}
+
+
+def _near(root: str, known: Collection[str]) -> str:
+    """The known root that a misspelt one stands for, "" if none is near."""
+    return next(iter(difflib.get_close_matches(root, known, n=1, cutoff=0.8)), "") if len(root) > 3 else ""
 
 
 def _score(unit: _Unit, weights: dict[str, float], wanted: re.Pattern[str] | None) -> float:
@@ -168,9 +175,12 @@ def _window(block: Sequence[int], scores: Sequence[float], best: int) -> list[in
     return list(range(low, high + 1))
 
 
-def _joined(text: str, chosen: Sequence[_Unit]) -> str:
-    """Units as they stood: sentences of one paragraph on one line or as broken, blocks apart."""
-    parts: list[str] = []
+def _joined(chosen: Sequence[_Unit]) -> str:
+    """Units word for word: sentences of one paragraph after each other, blocks apart.
+
+    A heading that asks stands before the first answer to it: "Yes." alone would say nothing.
+    """
+    parts = [f"**{chosen[0].heading}**\n"] if chosen[0].first and chosen[0].heading.endswith("?") else []
     for at, unit in enumerate(chosen):
         if at:
             parts.append(" " if unit.block == chosen[at - 1].block else "\n\n")

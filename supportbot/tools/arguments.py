@@ -77,13 +77,16 @@ def check(validator: Validator, arguments: dict[str, Any]) -> None:
 
 
 def _sentence(error: ValidationError) -> str:
-    """What is wrong at one place; of alternatives, what is wrong with the nearest."""
+    """What is wrong at one place; of alternatives, what is wrong with each, or with the one that nearly fits."""
     nearest = jsonschema.exceptions.best_match([error]) or error
     path = ".".join(map(str, nearest.absolute_path))
-    message = (
-        nearest.message if len(nearest.message) <= 200 else f"{nearest.message[:90]} … {nearest.message[-90:]}"
-    )
-    return f"{path}: {message}" if path else message
+    reasons = dict.fromkeys(_short(cause.message) for cause in nearest.context or (nearest,))
+    told = ", or ".join(list(reasons)[:SHOWN])
+    return f"{path}: {told}" if path else told
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= 200 else f"{message[:90]} … {message[-90:]}"
 
 
 def _refuse(constant: str) -> Any:

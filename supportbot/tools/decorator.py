@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 
 from supportbot.errors import ToolError
@@ -123,7 +124,14 @@ def _shape(function: Callable[..., Any], name: str, described: Mapping[str, str]
             Field(default, alias=parameter.name, description=described.get(parameter.name)),
         )
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=False, protected_namespaces=())
-    return _Shape(create_model(name, __config__=config, **definitions), fields, tuple(context))
+    try:
+        model = create_model(name, __config__=config, **definitions)
+        model.model_json_schema()
+    except PydanticUserError as error:
+        raise TypeError(
+            f"tool {name}: no JSON Schema for its parameters: {error.message.splitlines()[0]}"
+        ) from None
+    return _Shape(model, fields, tuple(context))
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -40,27 +40,25 @@ def load_modules(paths: Sequence[Path], folder: Path) -> Mapping[str, Tool]:
     is taken already.
     """
     problems: list[Problem] = []
-    tools: dict[str, Tool] = {}
-    origin: dict[str, Path] = {}
+    found: dict[str, tuple[Tool, Path]] = {}
     folder = folder.resolve()
     with _IMPORTING, _importable(folder):
         for path in dict.fromkeys((folder / path).resolve() for path in paths):
             module = _module(path, folder, problems)
-            if module is None:
-                continue
-            found = _tools(module, path, problems)
-            for tool in found:
-                if tools.get(tool.name, tool) is not tool:
-                    where = (
-                        f"{path.name} defines the tool {tool.name!r}, which {origin[tool.name].name} defines too"
-                    )
-                    problems.append(Problem(str(path), 0, 0, f"{where}: give one of them another name"))
-                    continue
-                tools[tool.name] = tool
-                origin.setdefault(tool.name, path)
+            if module is not None:
+                _take(_tools(module, path, problems), path, found, problems)
     if problems:
         raise ConfigError(problems)
-    return tools
+    return {name: tool for name, (tool, _) in found.items()}
+
+
+def _take(tools: Sequence[Tool], path: Path, found: dict[str, tuple[Tool, Path]], problems: list[Problem]) -> None:
+    """Adds a file's tools to those found so far; a name that another tool has already is a problem."""
+    for tool in tools:
+        first, origin = found.setdefault(tool.name, (tool, path))
+        if first is not tool:
+            where = f"{path.name} defines the tool {tool.name!r}, which {origin.name} defines too"
+            problems.append(Problem(str(path), 0, 0, f"{where}: give one of them another name"))
 
 
 def _tools(module: ModuleType, path: Path, problems: list[Problem]) -> list[Tool]:

@@ -17,8 +17,8 @@ _HALF_PAIRS = re.compile("[\ud800-\udfff]")
 
 
 def failure(error: str, sentence: str) -> ToolResult:
-    """An error as the model reads it: `Error: sentence`."""
-    return ToolResult(_HALF_PAIRS.sub("\ufffd", f"Error: {sentence}"), error=error)
+    """A failure told in one sentence."""
+    return ToolResult(_HALF_PAIRS.sub("\ufffd", sentence), error=error)
 
 
 def success(value: Any, max_chars: int) -> ToolResult:

@@ -15,7 +15,7 @@ import inspect
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from supportbot.errors import ToolError, UsageError
@@ -84,8 +84,17 @@ class Toolbox:
     ) -> ToolResult:
         """Calls a tool for at most `seconds`, or its own timeout if that is shorter.
 
-        `arguments` is JSON text from a model, or a mapping from a flow; only a flow reaches private tools.
+        `arguments` is JSON text from a model, or a mapping from a flow; only a flow reaches private tools. A failure's
+        content is one sentence, for a model with `Error: ` before it.
         """
+        result = await self._call(name, arguments, context, seconds)
+        if result.error and isinstance(arguments, str):
+            return replace(result, content=f"Error: {result.content}")
+        return result
+
+    async def _call(
+        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, seconds: float
+    ) -> ToolResult:
         tool = self.tools.get(name)
         if tool is None or (tool.private and isinstance(arguments, str)):
             return results.failure("unknown_tool", f"There is no tool named {name[:64]!r}.")
