@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from supportbot import assembly
-from supportbot.config import BotFiles, load, resolve_model_key
+from supportbot.config import BotFiles, Finding, flow_findings, load, resolve_model_key
 from supportbot.errors import ConfigError
 
 
@@ -21,8 +21,8 @@ def run(config: Path, *, strict: bool, as_json: bool) -> int:
             typer.echo(json.dumps([{"level": "error", "problem": str(problem)} for problem in error.problems]))
             return 2
         raise
-    lines = [(finding.level, str(finding.problem)) for finding in files.findings]
-    lines += _deeper(files)
+    lines = [(finding.level, str(finding.problem)) for finding in (*files.findings, *_deeper(files))]
+    lines = list(dict.fromkeys(lines))
     bad = any(level == "error" or strict for level, _ in lines)
     if as_json:
         typer.echo(
@@ -35,15 +35,12 @@ def run(config: Path, *, strict: bool, as_json: bool) -> int:
     return 1 if bad else 0
 
 
-def _deeper(files: BotFiles) -> list[tuple[str, str]]:
+def _deeper(files: BotFiles) -> tuple[Finding, ...]:
     """What shows only when the parts meet: tools in flows, channels, articles."""
     tools = assembly.toolbox(files, lambda *args, **facts: None)
-    found = [
-        (finding.level, str(finding.problem)) for finding in files.check_tools(tools.specs(include_private=True))
-    ]
     assembly.adapters(files)
     assembly.articles(files)
-    return found
+    return flow_findings(files, {spec.name: spec for spec in tools.specs(include_private=True)})
 
 
 def _summary(files: BotFiles, findings: int) -> str:

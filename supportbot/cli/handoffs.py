@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,11 +108,11 @@ async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agen
     import secrets
     import time
 
+    from supportbot.errors import UsageError
     from supportbot.stores import SqliteStore
     from supportbot.types import Message, User
     from supportbot.web import control
 
-    socket = path.with_suffix(".sock")
     store = SqliteStore.read_only(path)
     await store.open()
     conversation = await store.conversation(handoff.conversation)
@@ -123,8 +124,8 @@ async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agen
         text=text,
         kind=kind,
     )
-    if socket.exists() and control.is_listening(socket):
-        await control.send_to_server(socket, message)
+    with contextlib.suppress(UsageError):
+        await control.send_to_server(path.with_suffix(".sock"), message)
         return True
     writable = SqliteStore(path, enqueue=lambda transaction, job: None)
     await writable.open()

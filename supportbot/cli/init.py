@@ -30,7 +30,8 @@ def copy(folder: Path) -> None:
         for name in _FOLDERS:
             shutil.copytree(bundled(name), folder / name, ignore=_IGNORED)
         shutil.copyfile(bundled("config.example.yaml"), folder / "config.yaml")
-        shutil.copyfile(bundled("shop_tools.py"), folder / "shop_tools.py")
+        for name in ("shop_tools.py", "shop.sql"):
+            shutil.copyfile(bundled(name), folder / name)
         (folder / ".supportbot").mkdir()
         for name, schema in schemas().items():
             (folder / ".supportbot" / f"{name}.schema.json").write_text(json.dumps(schema, indent=1), "utf-8")

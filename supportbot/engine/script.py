@@ -42,7 +42,7 @@ class Script:
     max_message_chars: int = 8_000
     overdue: str = "handoff"
     region: str = "US"
-    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    overrides: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
     def text(self, key: str, locale: str, **values: object) -> str:
         """A fixed text in the customer's language, the persona's own wording first."""

@@ -1,0 +1,15 @@
+"""What every test shares. With CI=true a skip is an error: there, everything that a test needs is installed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("CI") == "true" and exitstatus == 0:
+        session.exitstatus = 1
+        reporter.write_line(f"CI=true: {len(skipped)} skipped test(s) count as errors", red=True)
