@@ -273,7 +273,8 @@ def test_the_same_call_twice_changes_once_and_answers_the_same(
 
 def together(works: list[Any]) -> list[Any]:
     """Runs all at once, from one starting line; what each returned or raised."""
-    line, results = threading.Barrier(len(works)), [None] * len(works)
+    line = threading.Barrier(len(works))
+    results: list[Any] = [None] * len(works)
 
     def run(place: int) -> None:
         line.wait(10)
@@ -295,9 +296,7 @@ def test_two_cancellations_at_once_change_once(database: Path) -> None:
     stock = rows(database, "SELECT stock FROM products WHERE sku = 'F-402'")[0][0]
     cancel = TOOLS["cancel_order"].call
     contexts = [context() for _ in range(6)]
-    results = together(
-        [lambda ctx=ctx: cancel({"order_number": "A-10004"}, ctx) for ctx in contexts]  # type: ignore[misc]
-    )
+    results = together([lambda ctx=ctx: cancel({"order_number": "A-10004"}, ctx) for ctx in contexts])
     assert sum(isinstance(result, dict) for result in results) == 1
     assert sum(isinstance(result, ToolError) for result in results) == 5
     assert rows(database, "SELECT stock FROM products WHERE sku = 'F-402'") == [(stock + 2,)]
