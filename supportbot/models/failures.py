@@ -38,6 +38,7 @@ _REFUSED_WORDS = re.compile(
 )
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")
 _PARAM = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.\[\]]{0,79}\Z")
+_CLOSED = ("disconnect", "reset", "remoteprotocol", "contentlength", "transferencoding", "payload")
 _LONGEST_WAIT = 3600.0
 
 
@@ -125,7 +126,7 @@ def _connection_sentence(causes: list[BaseException], kinds: list[str], origin: 
         return f"nothing answers at the model server {server} (connection refused): is it running?"
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return f"no TLS connection to the model server {server}: check model.base_url (http or https)"
-    if any("disconnect" in kind or "reset" in kind or "remoteprotocol" in kind for kind in kinds):
+    if any(part in kind for kind in kinds for part in _CLOSED):
         return f"the model server {server} closed the connection before its answer was complete"
     if any("timeout" in kind for kind in kinds):
         return f"the model server {server} did not answer within {seconds:g} s"

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from supportbot.errors import ModelDeadline, ModelError, ModelMalformed, ModelUnavailable, UsageError
+from supportbot.errors import ModelDeadline, ModelError, ModelMalformed, ModelRefused, ModelUnavailable, UsageError
 from supportbot.models import answers, wire
 from supportbot.models.failures import Complaint, Origin, complaint, from_complaint, from_connection
 from supportbot.models.prices import Price, cost, price_of, price_table
@@ -204,7 +204,9 @@ class OpenAIModel:
             failed = from_connection(error, self._origin, seconds=self._request_timeout)
         except openai.APIError as error:
             failed = from_complaint(complaint(_event_status(error.code), error.body, {}), self._origin)
-        except (ValueError, TypeError):
+        except TypeError:
+            failed = ModelRefused("the request cannot be written as JSON: check the schemas of tools and steps")
+        except ValueError:
             failed = ModelMalformed(f"{self._origin.server} sent something that is no JSON")
         except Exception as error:  # noqa: BLE001 - the package's door: transports raise errors of their own
             failed = from_connection(error, self._origin, seconds=self._request_timeout)

@@ -155,7 +155,9 @@ class ResilientModel:
         return last
 
     async def _rested(self, turn: _Round, place: int, attempt: int, error: ModelError, *, took: float) -> bool:
-        """Waits before the next attempt; False, without waiting, if that would cost too much time."""
+        """Waits before the next attempt; False, without waiting, if that would cost too much time or is in vain."""
+        if self._breakers[place].wait > 0:
+            return False
         retry_after = error.retry_after if isinstance(error, ModelUnavailable) else None
         wait = self._policy.wait(attempt, retry_after, self._jitter())
         more = any(breaker.wait == 0 for breaker in self._breakers[place + 1 :])

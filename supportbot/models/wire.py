@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from supportbot.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
+_NAMED = re.compile(r"(?:[`'\"]|supplied: )([a-z_]+)\b")
 _REASONING = re.compile(r"(o\d|gpt-[5-9])")
 _OPTIONAL = (
     "max_completion_tokens",
@@ -63,14 +64,16 @@ def refused_parameter(param: str, message: str, body: Mapping[str, Any]) -> str:
     `param` is the error's own field ("messages[0].name", "tools[0].function.strict"); the message is read only when
     that is empty.
     """
-    words = re.findall(r"[a-z_]+", param) or re.findall(r"[`'\"]?\b([a-z_]+)\b[`'\"]?", message)
     sent = {name for name in _OPTIONAL if name in body}
     if any("name" in entry for entry in body["messages"]):
         sent.add("name")
     if body.get("tools"):
         sent.add("strict")
-    if param:
-        words = words[-1:] if words[0] in ("messages", "tools") else words[:1]
+    words = re.findall(r"[a-z_]+", param)
+    if not words:
+        words = _NAMED.findall(message)
+    elif words[0] in ("messages", "tools"):
+        words = words[-1:]
     return next((word for word in words if word in sent), "")
 
 
