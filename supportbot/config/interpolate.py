@@ -68,7 +68,9 @@ class _Filling:
             used.append((name, found))
             return found
         if default is None and name not in self._env:
-            self._problem(path, f"the environment variable {name} is not set: set it, or write ${{{name}:-default}}")
+            self._problem(
+                path, f"the environment variable {name} is not set: set it, or write ${{{name}:-default}}"
+            )
         return default or ""
 
     def _problem(self, path: Path, message: str) -> None:

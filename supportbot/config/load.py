@@ -203,12 +203,16 @@ class _Reading:
     def _check_templates(self, persona: Persona, document: Document) -> None:
         for key, name in (("system", persona.system), ("context", persona.context)):
             if name is not None and name not in self._templates:
-                self._problems.append(document.problem((key,), f"there is no template '{name}' beside the persona"))
+                self._problems.append(
+                    document.problem((key,), f"there is no template '{name}' beside the persona")
+                )
 
     def _read_templates(self, folder: Path) -> None:
         for count, path in enumerate(sorted(folder.rglob("*.j2"))):
             if count >= _MOST_FILES:
-                self._problems.append(Problem(str(folder), 0, 0, f"there are more than {_MOST_FILES} templates here"))
+                self._problems.append(
+                    Problem(str(folder), 0, 0, f"there are more than {_MOST_FILES} templates here")
+                )
                 return
             try:
                 content = read_bytes(path)
@@ -267,7 +271,9 @@ def _deadlines(config: Config, document: Document) -> Iterator[Finding]:
         message = f"this is not longer than turn_deadline ({limits.turn_deadline:g}s), which has no effect then"
         yield Finding("warning", document.problem(("limits", "answer_deadline"), message))
     if handoff.ceiling < handoff.deadline:
-        message = f"this is shorter than deadline ({handoff.deadline:g}s): the bot speaks again before a human is late"
+        message = (
+            f"this is shorter than deadline ({handoff.deadline:g}s): the bot speaks again before a human is late"
+        )
         yield Finding("warning", document.problem(("handoff", "ceiling"), message))
 
 

@@ -36,7 +36,9 @@ def seconds(value: object) -> float:
 
 def size(value: object) -> int:
     """Bytes of `1MB`, `512KB`, `2MiB` or a whole number. Raises ValueError."""
-    found = _SIZE.match(str(value).strip()) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    found = (
+        _SIZE.match(str(value).strip()) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    )
     if found is None:
         raise ValueError("must be a size such as 512KB, 1MB or a number of bytes")
     return int(found[1]) * _SIZES[(found[2] or "").upper()]
@@ -70,8 +72,12 @@ def _at_least(low: float, words: str) -> Any:
     return check
 
 
-DURATION_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*)+$|^0$"}, {"const": 0}]}
-_SIZE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\d+\s*[KkMm]?[Ii]?[Bb]$"}]}
+DURATION_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*)+$|^0$"}, {"const": 0}]
+}
+_SIZE_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\d+\s*[KkMm]?[Ii]?[Bb]$"}]
+}
 
 Wait = Annotated[float, BeforeValidator(_at_least(0.1, "0.1s")), WithJsonSchema(DURATION_SCHEMA)]
 """Seconds, at least 0.1; written with a unit."""

@@ -102,7 +102,9 @@ def _secret(
     if target.endswith(_LISTS):
         return lines
     if len(lines) > 1:
-        raise ConfigError([document.problem(path, f"the secret file '{name}' must have one line, not {len(lines)}")])
+        raise ConfigError(
+            [document.problem(path, f"the secret file '{name}' must have one line, not {len(lines)}")]
+        )
     return lines[0]
 
 
@@ -134,7 +136,9 @@ def written(document: Document) -> Iterator[Finding]:
         for step in path:
             value = value[step]
         if isinstance(value, str) and value and not place.variables and _is_secret(path):
-            message = f"a secret stands in this file: write ${{NAME}} here, or '{_key(path)}_file' and a file's path"
+            message = (
+                f"a secret stands in this file: write ${{NAME}} here, or '{_key(path)}_file' and a file's path"
+            )
             yield Finding("warning", document.problem(path, message))
 
 

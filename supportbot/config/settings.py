@@ -76,7 +76,9 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 class Section(BaseModel):
     """A part of the config: unchangeable, and no key is unknown to it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -185,7 +187,10 @@ class ChannelSettings(BaseModel):
     """One channel; `options` are the adapter's own keys, as they stand in the file."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=lambda schema: schema.update(_CHANNEL_SCHEMA)
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra=lambda schema: schema.update(_CHANNEL_SCHEMA),
     )
 
     type: Text

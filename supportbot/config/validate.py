@@ -157,13 +157,13 @@ def _told(branch: _Branch) -> list[_Error]:
     return told + _nearest(alternatives)
 
 
-def _nearest(alternatives: Sequence[Sequence[_Error]]) -> list[_Error]:
+def _nearest(alternatives: list[list[_Error]]) -> list[_Error]:
     if len(alternatives) < 2:
         return [error for errors in alternatives for error in errors]
     level = min(len(error.path) for errors in alternatives for error in errors)
     near = [errors for errors in alternatives if not all(_is_other_kind(error, level) for error in errors)]
     if near:
-        return list(min(near, key=_distance))
+        return min(near, key=_distance)
     everything = [error for errors in alternatives for error in errors]
     return [_merged(everything)]
 
@@ -230,7 +230,9 @@ class _Teller:
         for where, place in self._document.marks.items():
             related = where[: len(path)] == path or path[: len(where)] == where
             for name, value in place.variables:
-                for form in sorted({value, value.strip(), value.lower(), repr(value)[1:-1]}, key=len, reverse=True):
+                for form in sorted(
+                    {value, value.strip(), value.lower(), repr(value)[1:-1]}, key=len, reverse=True
+                ):
                     if form and (related or len(form) > 3):
                         message = message.replace(form, f"${{{name}}}")
         return message

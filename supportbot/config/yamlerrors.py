@@ -109,7 +109,9 @@ def _block_end(error: yaml.MarkedYAMLError, text: str) -> Explained:
     if "'<scalar>'" in (error.problem or "") and before.endswith(("'", '"')):
         return _at(mark, "nothing may follow the closing quote: put the whole text in one pair of quotes")
     if before.endswith(("]", "}")):
-        return _at(mark, "nothing may follow the closing bracket: a text that begins with { or [ must stand in quotes")
+        return _at(
+            mark, "nothing may follow the closing bracket: a text that begins with { or [ must stand in quotes"
+        )
     if text[mark.index : mark.index + 2] in ("- ", "-\n", "-"):
         return _at(mark, "a list item (-) stands here, where a key was expected: check the indentation")
     return _at(mark, INDENT)
@@ -153,8 +155,10 @@ def _bracket(error: yaml.MarkedYAMLError, text: str) -> Explained:
 def _escape(error: yaml.MarkedYAMLError, text: str) -> Explained:
     mark: Any = error.problem_mark
     shown = text[mark.index - 1 : mark.index + 1].strip()
-    return mark.line + 1, mark.column, (
-        f"'{shown}' means nothing in double quotes: use single quotes, or write \\\\ for a backslash"
+    return (
+        mark.line + 1,
+        mark.column,
+        (f"'{shown}' means nothing in double quotes: use single quotes, or write \\\\ for a backslash"),
     )
 
 
@@ -162,6 +166,13 @@ def _begins(error: yaml.MarkedYAMLError, text: str) -> Explained:
     mark: Any = error.context_mark or error.problem_mark
     found = text[mark.index : mark.index + 1]
     return _at(mark, f"a text that begins with {found} must stand in quotes")
+
+
+def _no_value(error: yaml.MarkedYAMLError, text: str) -> Explained:
+    mark: Any = error.problem_mark
+    if not text[mark.index :].strip():
+        return _at(mark, "the file ends here, but a '[' or '{' above is never closed")
+    return _at(mark, "a value is missing before this")
 
 
 _SENTENCES: tuple[tuple[str, Callable[[yaml.MarkedYAMLError, str], Explained | None]], ...] = (
@@ -186,5 +197,5 @@ _SENTENCES: tuple[tuple[str, Callable[[yaml.MarkedYAMLError, str], Explained | N
     ("while scanning an a", _begins),  # an alias, an anchor
     ("expected <block end>", _block_end),
     ("'<document start>'", _block_end),
-    ("expected the node content", _here("a value is missing before this")),
+    ("expected the node content", _no_value),
 )

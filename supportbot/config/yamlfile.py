@@ -36,9 +36,9 @@ Scalar = str | int | float | bool | None
 _WORDS: Mapping[str, bool | None] = {
     "": None,
     "~": None,
-    **{word: None for word in ("null", "Null", "NULL")},
-    **{word: True for word in ("true", "True", "TRUE")},
-    **{word: False for word in ("false", "False", "FALSE")},
+    **dict.fromkeys(("null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
@@ -148,11 +148,26 @@ def parse(content: bytes, file: str) -> Document:
         raise ConfigError([Problem(file, line, column, message)]) from None
 
 
-class _Events(Reader, Scanner, Parser):  # type: ignore[misc]  # the stubs disagree about an attribute of no use here
+class _Events(Reader, Scanner, Parser):
+    """The parser's events. Unlike PyYAML alone it takes a question mark inside `[ ]` and `{ }`, as YAML 1.2 says."""
+
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
         Scanner.__init__(self)
         Parser.__init__(self)
+        self._in_text = False
+
+    def peek(self, index: int = 0) -> str:
+        found: str = Reader.peek(self, index)
+        return "x" if self._in_text and found == "?" else found
+
+    def scan_plain(self) -> Any:
+        # The scanner decides by `peek` where a text ends, and takes the text itself by `prefix`.
+        self._in_text = bool(self.flow_level)
+        try:
+            return Scanner.scan_plain(self)
+        finally:
+            self._in_text = False
 
 
 @dataclass(slots=True)
@@ -172,7 +187,7 @@ class _Composer:
 
     def __init__(self, text: str, file: str) -> None:
         self._events = _Events(text)
-        self._lines = text
+        self._source = text
         self._file = file
         self._anchors: dict[str, _Node] = {}
         self._size = 0
@@ -192,10 +207,10 @@ class _Composer:
         return Document(_value(root), self._file, dict(_places((), None, root)))
 
     def _peek(self) -> Any:
-        return self._events.peek_event()
+        return self._events.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it open
 
     def _next(self) -> Any:
-        return self._events.get_event()
+        return self._events.get_event()  # type: ignore[no-untyped-call]  # the stubs leave it open
 
     def _refuse(self, mark: Any, message: str) -> None:
         raise ConfigError([Problem(self._file, mark.line + 1, mark.column + 1, message)])
@@ -225,7 +240,9 @@ class _Composer:
     def _count(self, event: Any, size: int) -> None:
         self._size += size
         if self._size > MAX_VALUES:
-            self._refuse(event.start_mark, f"the file has more than {MAX_VALUES:,} values (aliases counted in full)")
+            self._refuse(
+                event.start_mark, f"the file has more than {MAX_VALUES:,} values (aliases counted in full)"
+            )
 
     def _name(self, event: Any, node: _Node) -> None:
         if event.anchor in self._anchors:
@@ -272,18 +289,28 @@ class _Composer:
         node.value = {}
         seen: dict[str, Position] = {}
         while not isinstance(self._peek(), yaml.MappingEndEvent):
-            key, position = self._key()
+            key, position, end = self._key()
             if key in seen:
                 line, _ = seen[key]
                 message = f"the key '{key}' stands here twice, first in line {line}: keep one of them"
                 raise ConfigError([Problem(self._file, *position, message)])
             seen[key] = position
+            self._check_colon(key, position, end)
             child = self._node(depth + 1)
             node.children.append((key, position, child))
             node.size += child.size
         self._next()
 
-    def _key(self) -> tuple[str, Position]:
+    def _check_colon(self, key: str, position: Position, end: int) -> None:
+        """A key without a colon is what follows a comma in a text: `{en: Hello, there}`."""
+        event = self._peek()
+        between = self._source[end : event.start_mark.index + 1]
+        if isinstance(event, yaml.ScalarEvent) and ":" not in between:
+            message = f"'{key[:40]}' has no value: inside {{ }} a text with a comma must stand in quotes"
+            raise ConfigError([Problem(self._file, *position, message)])
+
+    def _key(self) -> tuple[str, Position, int]:
+        """The key, its place, and the index in the source where it ends."""
         event = self._peek()
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._refuse(*yamlerrors.bracket_key(event))
@@ -295,7 +322,7 @@ class _Composer:
         if event.value == "<<" and event.style is None:
             self._refuse(event.start_mark, "'<<' is not supported here: write the keys out")
         self._next()
-        return self._text(event), _position(event)
+        return self._text(event), _position(event), event.end_mark.index
 
 
 def _position(event: Any) -> Position:

@@ -58,7 +58,8 @@ def test_a_whole_number_with_a_unit_is_that_many_units(number: int, unit: str) -
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("1MB", 1_000_000), ("512 kb", 512_000), ("2MiB", 2_097_152), (4096, 4096), ("4096", 4096)]
+    ("value", "expected"),
+    [("1MB", 1_000_000), ("512 kb", 512_000), ("2MiB", 2_097_152), (4096, 4096), ("4096", 4096)],
 )
 def test_a_size_becomes_bytes(value: object, expected: int) -> None:
     assert size(value) == expected

@@ -210,11 +210,15 @@ def test_a_variable_that_looks_like_a_number_is_text_where_text_is_wanted() -> N
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 20) | st.sampled_from(["", "a", "small", "1s", "never"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["say", "text", "buttons", "label", "id", "if", "then", "steps", "either", "str", "Say", "0"]),
-        inner,
-        max_size=3,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["say", "text", "buttons", "label", "id", "if", "then", "steps", "either", "str", "Say", "0"]
+            ),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=12,
 )

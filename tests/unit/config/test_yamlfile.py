@@ -68,6 +68,20 @@ def test_a_value_is_what_its_writer_sees(written: str, value: object) -> None:
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{en: Where is it?, de: Wo ist es?}", {"en": "Where is it?", "de": "Wo ist es?"}),
+        ("[What?, How? Why, a?b]", ["What?", "How? Why", "a?b"]),
+        ("{ok?: 1}", {"ok?": 1}),
+        ("{a: , b: x}", {"a": None, "b": "x"}),
+        ('{"a":1}', {"a": 1}),
+    ],
+)
+def test_questions_may_stand_in_brackets(text: str, value: object) -> None:
+    assert parse(f"a: {text}".encode(), "f").data["a"] == value
+
+
 def test_keys_are_text_as_written() -> None:
     data = parse(b"no: Norwegian\n1: one\ntrue: yes\n1.0: x\n", "f").data
     assert data == {"no": "Norwegian", "1": "one", "true": "yes", "1.0": "x"}
@@ -170,6 +184,10 @@ INDENT = "the indentation of this line does not fit the lines above: keys of one
         ("a: b\n- c\n", "f:2:1: a list item (-) stands here, where a key was expected: check the indentation"),
         ("a: - b", "f:1:4: a list item (-) must begin on a line of its own"),
         ("a: | x\n  y", "f:1:6: after | or > the text begins on the next line, indented"),
+        (
+            "a: {en: Hello, there, de: x}",
+            "f:1:16: 'there' has no value: inside { } a text with a comma must stand in quotes",
+        ),
         ("a: 1\n---\nb: 2", "f:2:1: '---' begins a second document: a file holds one, so remove this line"),
         ("a: 1\x00", "f:1:5: the character U+0000 cannot stand in a text file: remove it"),
         ("a: &x [*x]", "f:1:8: '*x' contains itself"),
@@ -177,6 +195,7 @@ INDENT = "the indentation of this line does not fit the lines above: keys of one
         ("<<: {a: 1}", "f:1:1: '<<' is not supported here: write the keys out"),
         ("&a b: c", "f:1:1: a key cannot have an anchor (&)"),
         ("a: &x b\n*x : c", "f:2:1: '*x' cannot be a key"),
+        ("a: [\n", "f:2:1: the file ends here, but a '[' or '{' above is never closed"),
         ("a: ]", "f:1:4: a value is missing before this"),
         (
             'a: "\\ud800"',
@@ -227,10 +246,46 @@ def test_a_file_at_the_limit_is_read(tmp_path: Path) -> None:
     assert read(file).data == {"a": 1}
 
 
-_PIECES = st.sampled_from(
-    ["a", ": ", ":", "- ", "\n", "  ", "\t", "[", "]", "{", "}", ",", "&x ", "*x", "!t ", "|", ">", "'", '"', "\\"]
-    + ["#", "%", "---\n", "...\n", "? ", "${", "<<", "\r\n", "\x85", "\u2028", "\ufeff", "ä", "%YAML 1.", "1", "\\u"]
-)
+_SIGNS = [
+    "a",
+    ": ",
+    ":",
+    "- ",
+    "\n",
+    "  ",
+    "\t",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "&x ",
+    "*x",
+    "!t ",
+    "|",
+    ">",
+    "'",
+    '"',
+    "\\",
+]
+_ODD = [
+    "#",
+    "%",
+    "---\n",
+    "...\n",
+    "? ",
+    "${",
+    "<<",
+    "\r\n",
+    "\x85",
+    "\u2028",
+    "\ufeff",
+    "ä",
+    "%YAML 1.",
+    "1",
+    "\\u",
+]
+_PIECES = st.sampled_from([*_SIGNS, *_ODD])
 
 
 def _is_read_or_refused(content: bytes) -> None:
@@ -257,7 +312,10 @@ def test_any_text_is_read_or_refused_with_one_problem(text: str) -> None:
 
 
 _PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text(st.characters(codec="utf-8", categories=["L", "N", "P"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**17), 10**17)
+    | st.text(st.characters(codec="utf-8", categories=["L", "N", "P"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcxyz_", min_size=1), inner, max_size=4),
     max_leaves=20,
 )
@@ -271,7 +329,9 @@ def test_json_is_read_as_json_and_every_value_has_a_place(value: object) -> None
     _every_value_has_a_place(document.data, (), set(document.marks))
 
 
-def _every_value_has_a_place(value: object, path: tuple[str | int, ...], marks: set[tuple[str | int, ...]]) -> None:
+def _every_value_has_a_place(
+    value: object, path: tuple[str | int, ...], marks: set[tuple[str | int, ...]]
+) -> None:
     assert path in marks
     if isinstance(value, dict):
         for key, item in value.items():
