@@ -1,0 +1,1 @@
+"""Jinja with every operation counted; `supportbot.sandbox` is its front."""

@@ -1,0 +1,272 @@
+"""The fixed texts of the bot, and the words by which customers ask for a human, for help or to stop.
+
+A text says only what is certain at the moment it is sent: no waiting time, no office hours, no name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LANGUAGES = ("en", "de", "fr", "es")
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+Overrides = Mapping[str, "str | Mapping[str, str]"]
+
+
+def text(key: str, locale: str, overrides: Overrides | None = None, /, **values: object) -> str:
+    """The text in the customer's language, or the nearest there is; an override comes before the shipped wording.
+
+    A {placeholder} becomes its value; one without a value stays. KeyError for a key that does not exist.
+    """
+    return _filled(_chosen(TEXTS[key], (overrides or {}).get(key), locale), values)
+
+
+def placeholders(template: str) -> frozenset[str]:
+    """The names in braces."""
+    return frozenset(_PLACEHOLDER.findall(template))
+
+
+def _chosen(shipped: Mapping[str, str], own: str | Mapping[str, str] | None, locale: str) -> str:
+    if isinstance(own, str):
+        return own
+    wanted = _wanted(locale)
+    for by_language in (own or {}, shipped):
+        for name in wanted:
+            if name in by_language:
+                return by_language[name]
+    return (own or {}).get("en") or shipped["en"]
+
+
+def _wanted(locale: str) -> tuple[str, ...]:
+    full = locale.strip().replace("_", "-")
+    base = full.partition("-")[0].lower()
+    return (full, f"{base}-{full.partition('-')[2].upper()}", base)
+
+
+def _filled(template: str, values: Mapping[str, object]) -> str:
+    # in one pass: braces in a value are not looked at again
+    return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), template)
+
+
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    "greeting": {
+        "en": "Hello, I'm the assistant of {bot}. How can I help you?",
+        "de": "Guten Tag, ich bin der Assistent von {bot}. Wie kann ich Ihnen helfen?",
+        "fr": "Bonjour, je suis l'assistant de {bot}. Comment puis-je vous aider ?",
+        "es": "Hola, soy el asistente de {bot}. ¿En qué puedo ayudarle?",
+    },
+    "help": {
+        "en": 'I\'m the assistant of {bot}. Ask me your question in your own words. You can write "cancel" to stop '
+        'what we are doing, or "talk to a human" to reach a colleague.',
+        "de": "Ich bin der Assistent von {bot}. Stellen Sie Ihre Frage einfach in Ihren Worten. Mit „abbrechen“ beenden "
+        "Sie den laufenden Vorgang, mit „mit einem Menschen sprechen“ erreichen Sie unser Team.",
+        "fr": "Je suis l'assistant de {bot}. Posez votre question avec vos propres mots. Écrivez « annuler » pour "
+        "arrêter la démarche en cours, ou « parler à un humain » pour joindre un collègue.",
+        "es": "Soy el asistente de {bot}. Haga su pregunta con sus propias palabras. Escriba «cancelar» para detener lo "
+        "que estamos haciendo, o «hablar con una persona» para contactar con un compañero.",
+    },
+    "handoff_told": {
+        "en": "I've passed your conversation on to our team. A colleague can read everything you wrote and will answer "
+        "you here.",
+        "de": "Ich habe Ihr Gespräch an unser Team weitergegeben. Dort kann man alles lesen, was Sie geschrieben haben, "
+        "und antwortet Ihnen hier.",
+        "fr": "J'ai transmis votre conversation à notre équipe. Un collègue peut lire tout ce que vous avez écrit et "
+        "vous répondra ici.",
+        "es": "He pasado su conversación a nuestro equipo. Un compañero puede leer todo lo que ha escrito y le "
+        "responderá aquí.",
+    },
+    "handoff_waiting": {
+        "en": "I'm sorry for the wait: no colleague has been free for you yet. Your request is still open with our "
+        "team, and you do not need to write again.",
+        "de": "Entschuldigen Sie die Wartezeit: Bisher hatte noch niemand Zeit für Sie. Ihre Anfrage liegt weiterhin "
+        "bei unserem Team, Sie müssen nicht noch einmal schreiben.",
+        "fr": "Désolé pour l'attente : aucun collègue n'a encore pu se libérer. Votre demande reste ouverte auprès de "
+        "notre équipe, inutile d'écrire à nouveau.",
+        "es": "Disculpe la espera: ningún compañero ha podido atenderle todavía. Su solicitud sigue abierta en nuestro "
+        "equipo y no hace falta que escriba de nuevo.",
+    },
+    "handoff_resumed": {
+        "en": "I'm sorry: nobody from our team was able to take over so far. I'm the assistant again, and I'll help as "
+        "well as I can. If you still need a person, just tell me.",
+        "de": "Es tut mir leid: Aus unserem Team konnte bisher niemand übernehmen. Jetzt antwortet wieder der Assistent "
+        "und hilft, so gut es geht. Wenn Sie weiterhin einen Menschen brauchen, sagen Sie es mir einfach.",
+        "fr": "Je suis désolé : personne de notre équipe n'a pu prendre le relais jusqu'ici. L'assistant vous répond de "
+        "nouveau et vous aidera de son mieux. S'il vous faut toujours une personne, dites-le-moi.",
+        "es": "Lo siento: nadie de nuestro equipo ha podido hacerse cargo hasta ahora. Le atiende de nuevo el asistente "
+        "y le ayudará lo mejor que pueda. Si aún necesita a una persona, dígamelo.",
+    },
+    "handoff_returned": {
+        "en": "Our colleague has finished here, and I'm back: the assistant. Is there anything else I can do for you?",
+        "de": "Unser Team ist hier fertig, jetzt antwortet wieder der Assistent. Kann ich noch etwas für Sie tun?",
+        "fr": "Notre collègue a terminé ; l'assistant vous répond de nouveau. Puis-je faire autre chose pour vous ?",
+        "es": "Nuestro compañero ha terminado; le atiende de nuevo el asistente. ¿Puedo ayudarle en algo más?",
+    },
+    "human_joined": {
+        "en": "A colleague from our team has joined the conversation.",
+        "de": "Jemand aus unserem Team ist jetzt im Gespräch.",
+        "fr": "Un collègue de notre équipe a rejoint la conversation.",
+        "es": "Un compañero de nuestro equipo se ha unido a la conversación.",
+    },
+    "overdue": {
+        "en": "I'm sorry, I could not answer you in time. Please send your message once more, or ask for a human.",
+        "de": "Es tut mir leid, ich konnte Ihnen nicht rechtzeitig antworten. Bitte schicken Sie Ihre Nachricht noch "
+        "einmal, oder fragen Sie nach einem Menschen.",
+        "fr": "Je suis désolé, je n'ai pas pu vous répondre à temps. Renvoyez votre message, ou demandez à parler à un "
+        "humain.",
+        "es": "Lo siento, no he podido responderle a tiempo. Envíe su mensaje otra vez o pida hablar con una persona.",
+    },
+    "overdue_handoff": {
+        "en": "I'm sorry, I could not answer you in time. I've passed your message on to our team; a colleague will "
+        "answer you here.",
+        "de": "Es tut mir leid, ich konnte Ihnen nicht rechtzeitig antworten. Ihre Nachricht liegt jetzt bei unserem "
+        "Team, das Ihnen hier antwortet.",
+        "fr": "Je suis désolé, je n'ai pas pu vous répondre à temps. J'ai transmis votre message à notre équipe ; un "
+        "collègue vous répondra ici.",
+        "es": "Lo siento, no he podido responderle a tiempo. He pasado su mensaje a nuestro equipo; un compañero le "
+        "responderá aquí.",
+    },
+    "cancelled": {
+        "en": "All right, I've stopped that. What else can I do for you?",
+        "de": "In Ordnung, ich habe das abgebrochen. Was kann ich sonst für Sie tun?",
+        "fr": "D'accord, j'ai arrêté. Que puis-je faire d'autre pour vous ?",
+        "es": "De acuerdo, lo he detenido. ¿Qué más puedo hacer por usted?",
+    },
+    "nothing_to_cancel": {
+        "en": "There is nothing to cancel right now. What can I do for you?",
+        "de": "Im Moment gibt es nichts abzubrechen. Was kann ich für Sie tun?",
+        "fr": "Il n'y a rien à annuler pour le moment. Que puis-je faire pour vous ?",
+        "es": "Ahora mismo no hay nada que cancelar. ¿Qué puedo hacer por usted?",
+    },
+    "invalid": {
+        "en": "I could not read that as an answer. Could you write it once more?",
+        "de": "Das konnte ich nicht als Antwort lesen. Können Sie es noch einmal schreiben?",
+        "fr": "Je n'ai pas pu lire cela comme une réponse. Pouvez-vous l'écrire encore une fois ?",
+        "es": "No he podido entender eso como respuesta. ¿Puede escribirlo otra vez?",
+    },
+    "choose_number": {
+        "en": "Please choose one of these; the number is enough:",
+        "de": "Bitte wählen Sie eines davon; die Nummer genügt:",
+        "fr": "Choisissez l'une de ces réponses ; le numéro suffit :",
+        "es": "Elija una de estas opciones; basta con el número:",
+    },
+    "flow_changed": {
+        "en": "This procedure has been changed in the meantime, so we have to begin it again. I'm sorry for the detour.",
+        "de": "Dieser Vorgang wurde inzwischen geändert, deshalb müssen wir ihn neu beginnen. Entschuldigen Sie den Umweg.",
+        "fr": "Cette démarche a été modifiée entre-temps, il faut donc la recommencer. Désolé pour ce détour.",
+        "es": "Este trámite ha cambiado mientras tanto, así que hay que empezarlo de nuevo. Disculpe la molestia.",
+    },
+    "no_answer": {
+        "en": "I'm sorry, I have no reliable answer to that. You can put it in other words, or ask for a human.",
+        "de": "Es tut mir leid, darauf habe ich keine verlässliche Antwort. Sie können es anders formulieren oder nach "
+        "einem Menschen fragen.",
+        "fr": "Je suis désolé, je n'ai pas de réponse fiable à cela. Vous pouvez reformuler, ou demander à parler à un "
+        "humain.",
+        "es": "Lo siento, no tengo una respuesta fiable. Puede decirlo con otras palabras o pedir hablar con una persona.",
+    },
+    "sources": {
+        "en": "Sources: {sources}",
+        "de": "Quellen: {sources}",
+        "fr": "Sources : {sources}",
+        "es": "Fuentes: {sources}",
+    },
+    "extract_intro": {
+        "en": "This is what our help pages say about it:",
+        "de": "Das steht dazu auf unseren Hilfeseiten:",
+        "fr": "Voici ce que disent nos pages d'aide à ce sujet :",
+        "es": "Esto dicen nuestras páginas de ayuda al respecto:",
+    },
+    "error": {
+        "en": "I'm sorry, something went wrong on our side. Please try again, or ask for a human.",
+        "de": "Es tut mir leid, bei uns ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal, oder fragen Sie "
+        "nach einem Menschen.",
+        "fr": "Je suis désolé, une erreur s'est produite de notre côté. Réessayez, ou demandez à parler à un humain.",
+        "es": "Lo siento, algo ha fallado por nuestra parte. Inténtelo de nuevo o pida hablar con una persona.",
+    },
+    "attachment_unread": {
+        "en": "I've received your file, but I cannot read files here. Could you tell me in words what it is about?",
+        "de": "Ihre Datei ist angekommen, aber ich kann hier keine Dateien lesen. Können Sie mir in Worten sagen, worum "
+        "es geht?",
+        "fr": "J'ai bien reçu votre fichier, mais je ne peux pas lire de fichiers ici. Pouvez-vous me dire en mots de "
+        "quoi il s'agit ?",
+        "es": "He recibido su archivo, pero aquí no puedo leer archivos. ¿Puede decirme con palabras de qué se trata?",
+    },
+}
+
+
+# --- what customers say --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WordLists:
+    """Language -> phrases. `cancel` and `help` must be the whole message; `human` may stand inside a longer one."""
+
+    cancel: Mapping[str, tuple[str, ...]]
+    help: Mapping[str, tuple[str, ...]]
+    human: Mapping[str, tuple[str, ...]]
+
+
+def _phrases(**lists: str) -> Mapping[str, tuple[str, ...]]:
+    return {
+        language: tuple(phrase.strip() for phrase in phrases.split(",")) for language, phrases in lists.items()
+    }
+
+
+WORDS = WordLists(
+    cancel=_phrases(
+        en="cancel, cancel that, cancel this, stop, stop that, abort, never mind, nevermind, forget it, quit, leave it",
+        de="abbrechen, abbruch, stopp, stop, vergiss es, vergessen Sie es, lass es, nicht mehr nötig",
+        fr="annuler, annule, annulez, stop, arrête, arrêtez, laisse tomber, laissez tomber, oubliez, peu importe",
+        es="cancelar, cancela, cancele, parar, para, detener, olvídalo, olvídelo, déjalo, déjelo, no importa",
+        it="annulla, annullare, stop, fermati, basta, lascia perdere, lasci perdere, non importa",
+        nl="annuleren, annuleer, stop, stoppen, laat maar, vergeet het, afbreken",
+        pt="cancelar, cancela, cancele, parar, pare, deixa para lá, deixe para lá, esquece, esqueça, não importa",
+    ),
+    help=_phrases(
+        en="help, help me, what can you do, what can you help with, what can I ask, options, menu, commands",
+        de="hilfe, hilf mir, was kannst du, was können Sie, was kann ich fragen, wobei können Sie helfen, menü, befehle",
+        fr="aide, aidez-moi, aide-moi, que peux-tu faire, que pouvez-vous faire, que savez-vous faire, menu, options",
+        es="ayuda, ayúdame, ayúdeme, qué puedes hacer, qué puede hacer, en qué puedes ayudarme, menú, opciones",
+        it="aiuto, aiutami, mi aiuti, cosa sai fare, cosa puoi fare, che cosa può fare, menù, menu, opzioni",
+        nl="help, hulp, help mij, help me, wat kun je, wat kan je, wat kunt u, menu, opties",
+        pt="ajuda, ajude-me, me ajuda, me ajude, o que você pode fazer, o que sabe fazer, o que podes fazer, menu, opções",
+    ),
+    human=_phrases(
+        en="talk to a human, speak to a human, talk with a human, speak with a human, chat with a human, "
+        "talk to a person, speak to a person, talk to a real person, speak to a real person, real person, "
+        "real human, actual human, actual person, talk to someone, speak to someone, speak with someone, "
+        "talk to somebody, speak to somebody, human agent, live agent, real agent, human being please, "
+        "talk to an agent, speak to an agent, speak with an agent, connect me to an agent, "
+        "speak to a representative, talk to a representative, speak with a representative, "
+        "speak to an advisor, talk to customer service, speak to customer service, speak to your manager, "
+        "speak to a manager, talk to a manager, get me a human, want a human, need a human, "
+        "want an agent, need an agent, transfer me to a human, put me through to someone",
+        de="mit einem Menschen sprechen, mit einem Menschen reden, mit einem Menschen schreiben, "
+        "einen echten Menschen, einem echten Menschen, echter Mensch, mit einer echten Person, mit einer Person sprechen, "
+        "mit jemandem sprechen, mit jemandem reden, mit einem Mitarbeiter, mit einer Mitarbeiterin, "
+        "mit einem Mitarbeitenden, mit einem Berater, mit einer Beraterin, mit dem Kundenservice sprechen, "
+        "mit dem Kundendienst sprechen, mit dem Support sprechen, menschlichen Ansprechpartner, "
+        "menschlicher Ansprechpartner, menschlichen Mitarbeiter, ich will einen Menschen, ich möchte einen Menschen, "
+        "mit dem Chef sprechen, mit Ihrem Vorgesetzten, verbinden Sie mich mit",
+        fr="parler à un humain, parler avec un humain, parler à une personne, parler avec une personne, une vraie personne, "
+        "un vrai humain, parler à quelqu'un, parler avec quelqu'un, parler à un conseiller, parler avec un conseiller, "
+        "parler à une conseillère, parler à un agent, parler avec un agent, un agent humain, un conseiller humain, "
+        "parler au service client, parler à un responsable, mettez-moi en relation avec",
+        es="hablar con un humano, hablar con una persona, hablar con alguien, una persona real, un humano real, "
+        "persona de verdad, hablar con un agente, agente humano, un agente real, hablar con un asesor, "
+        "hablar con un operador, hablar con un representante, hablar con atención al cliente, "
+        "hablar con el servicio de atención, hablar con un responsable, páseme con, pásame con",
+        it="parlare con un umano, parlare con una persona, una persona reale, una persona vera, parlare con qualcuno, "
+        "parlare con un operatore, operatore umano, parlare con un agente, parlare con un addetto, "
+        "parlare con un consulente, parlare con il servizio clienti, parlare con un responsabile",
+        nl="met een mens praten, met een mens spreken, met een persoon praten, met een persoon spreken, een echt persoon, "
+        "een echte persoon, een echt mens, met iemand praten, met iemand spreken, met een medewerker, "
+        "menselijke medewerker, een medewerker spreken, iemand spreken, met de klantenservice praten, "
+        "met de klantenservice spreken",
+        pt="falar com um humano, falar com uma pessoa, uma pessoa real, pessoa de verdade, falar com alguém, "
+        "falar com um atendente, falar com uma atendente, atendente humano, falar com um agente, agente humano, "
+        "falar com um operador, falar com o suporte humano, falar com um responsável, falar com um representante",
+    ),
+)
