@@ -149,3 +149,12 @@ COUNT = "SELECT count(*) FROM {table}"
 COUNT_INBOX_PENDING = "SELECT count(*) FROM inbox WHERE done_at IS NULL"
 COUNT_OUTBOX_PENDING = "SELECT count(*) FROM outbox WHERE finished_at IS NULL"
 COUNT_OUTBOX_DEAD = "SELECT count(*) FROM outbox WHERE dead = 1"
+
+# --- checking ------------------------------------------------------------------------------------------------
+
+CHECK_TURNS = """SELECT count(*) FROM messages JOIN conversations ON conversations.id = messages.conversation
+    WHERE messages.turn > conversations.turn"""
+CHECK_CUTS = "SELECT count(*) FROM conversations WHERE cut > turn"
+CHECK_DONE = "SELECT count(*) FROM inbox WHERE done_at IS NOT NULL AND turn IS NULL"
+CHECK_INBOX = "SELECT count(*) FROM inbox WHERE done_at IS NULL AND received_at < ?"
+CHECK_OUTBOX = "SELECT count(*) FROM outbox WHERE finished_at IS NULL AND created_at < ?"
