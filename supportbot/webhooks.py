@@ -231,7 +231,7 @@ def check_url(url: object, key: str = "callback_url") -> httpx2.URL:
         parsed = httpx2.URL(url) if isinstance(url, str) else httpx2.URL("")
     except httpx2.InvalidURL:
         parsed = httpx2.URL("")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.host or "%" in parsed.host:
         raise UsageError(f"{key} must be a whole URL that starts with https:// (or http://).")
     if parsed.userinfo:
         raise UsageError(

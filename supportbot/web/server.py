@@ -85,9 +85,11 @@ def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:  # the system would silently take another one
+        raise UsageError(f"There is no port {port}; choose one from 1 to 65535 with --port, or 0 for any.")
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, OverflowError, UnicodeError):
+    except (OSError, UnicodeError):
         raise UsageError(
             f"The host {host!r} and port {port} are no address of this machine; check --host."
         ) from None
@@ -98,16 +100,16 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.bind(address)
         bound.listen(2048)
         bound.setblocking(False)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         bound.close()
         raise UsageError(_cannot_bind(error, host, port)) from None
     return bound
 
 
-def _cannot_bind(error: OSError | OverflowError, host: str, port: int) -> str:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+def _cannot_bind(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is in use by another program; choose another with --port."
-    if isinstance(error, OSError) and error.errno == errno.EACCES:
+    if error.errno == errno.EACCES:
         return f"Port {port} needs more rights than this user has; choose one above 1023 with --port."
     return f"Port {port} on {host} cannot be opened; choose others with --host and --port."
 
