@@ -318,8 +318,7 @@ def start_return(arguments: dict[str, Any], context: ToolContext) -> dict[str, A
             day = _day(until, context.locale) or until
             raise _refusal("return_over", context.locale, number=row["number"], day=day)
         items = _chosen(shop, row["number"], str(arguments.get("items") or ""), context.locale)
-        earlier = shop.execute("SELECT count(*) FROM returns").fetchone()[0]
-        rma = f"R-{20001 + earlier}"
+        rma = "R-{}".format(20001 + shop.execute("SELECT count(*) FROM returns").fetchone()[0])
         label = f"LB-{secrets.token_hex(4).upper()}"
         returned = (rma, label, row["number"], items, arguments["reason"], _today().isoformat())
         shop.execute("INSERT INTO returns VALUES (?, ?, ?, ?, ?, ?)", returned)
@@ -336,9 +335,14 @@ def _chosen(shop: sqlite3.Connection, number: str, wanted: str, locale: str) -> 
     if not names or names[0] in ("all", "everything", "alle", "alles"):
         return _contents(lines)
     for name in names:
-        if not any(name in line["name"].casefold() for line in lines):
+        if not any(_named(line, name) for line in lines):
             raise _refusal("no_such_item", locale, item=name, number=number, contents=_contents(lines))
-    return _contents([line for line in lines if any(name in line["name"].casefold() for name in names)])
+    return _contents([line for line in lines if any(_named(line, name) for name in names)])
+
+
+def _named(line: sqlite3.Row, name: str) -> bool:
+    words = [word for word in re.findall(r"\w{3,}", name) if word not in ("the", "der", "die", "das", "den")]
+    return bool(words) and all(word in line["name"].casefold() for word in words)
 
 
 def file_complaint(arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
@@ -383,10 +387,7 @@ def _tool(
     return Tool(call.__name__, description, schema, call, effects=effects, private=effects)
 
 
-LOOK_UP = (
-    "Looks up an order by its number and, once per conversation, the e-mail address or postcode it was placed with. "
-    "Ask the customer for both; never guess them."
-)
+LOOK_UP = "Looks up an order. Ask for its number and its e-mail address or postcode; never guess them."
 
 TOOLS = [
     _tool(find_order, LOOK_UP, "order_number contact?", effects=False),
