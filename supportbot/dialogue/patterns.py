@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MAX_PATTERN = 300
+MAX_PATTERN = 500
 BUDGET = 10_000_000
 LIMITS = (500, 300, 200, 120, 60, 30)
 _ENDLESS = math.inf
@@ -40,7 +40,10 @@ class Pattern:
     def find(self, text: str) -> re.Match[str] | None:
         """The first match, in the first `limit` characters, that does not begin or end inside a word or number."""
         short = text[: self.limit]
-        return next((match for match in self.regex.finditer(short) if _stands_alone(match, short)), None)
+        # What ends where the text was cut may go on behind it.
+        last = len(text) if len(text) <= self.limit else self.limit - 1
+        found = (match for match in self.regex.finditer(short) if match.end() <= last)
+        return next((match for match in found if _stands_alone(match, short)), None)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -89,8 +92,23 @@ def _ways_of(operation: str, detail: Any, limit: int) -> float:
         low, high, body = detail
         return _repeated(_ways(body, limit), int(low), min(int(high), limit))
     if operation == "BRANCH":
-        return sum(_ways(branch, limit) for branch in detail[1])
+        return _alternatives([(_first(branch), _ways(branch, limit)) for branch in detail[1]])
     return math.prod(_ways(part, limit) for part in _inner(operation, detail))
+
+
+def _alternatives(branches: list[tuple[str, float]]) -> float:
+    """Alternatives that begin with different letters exclude each other; of the others all may come to pass."""
+    by_letter: dict[str, float] = {}
+    for letter, ways in branches:
+        by_letter[letter] = by_letter.get(letter, 0.0) + ways
+    unclear = by_letter.pop("", 0.0)
+    return unclear + max(by_letter.values(), default=0.0)
+
+
+def _first(branch: Iterable[tuple[Any, Any]]) -> str:
+    """The letter that a branch begins with, "" if it is not a certain one."""
+    operation, detail = next(iter(branch), ("", 0))
+    return chr(detail).casefold() if str(operation) == "LITERAL" else ""
 
 
 def _repeated(ways: float, low: int, high: int) -> float:

@@ -26,7 +26,7 @@ class RenderFailed(ValueError):
 def render(text: str, values: Mapping[str, Any]) -> str:
     try:
         return _SANDBOX.from_string(text).render(values)
-    except TemplateError as error:
+    except (TemplateError, ArithmeticError, TypeError) as error:
         raise RenderFailed(str(error)) from error
 
 
