@@ -24,8 +24,9 @@ from supportbot.templating.meter import Refused
 
 T = TypeVar("T")
 
-_BROKEN = (TemplateError, SyntaxError, RecursionError, MemoryError, ValueError, OverflowError, TypeError)
-_FAULTS = (*_BROKEN, Refused, ArithmeticError, AttributeError, LookupError)
+# what Jinja and the code that it makes may raise; a name error comes from numbers such as 1e999
+_BROKEN = (TemplateError, SyntaxError, RuntimeError, MemoryError, NameError, AssertionError)
+_FAULTS = (*_BROKEN, Refused, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class TemplateFailed(ValueError):

@@ -17,6 +17,7 @@ from supportbot.templating.attributes import Bound
 from supportbot.templating.meter import Refused
 
 MAX_SOURCE = 50_000
+MAX_NODES = 15_000
 
 
 class _Template(Template):
@@ -134,6 +135,8 @@ def _range(*bounds: int) -> range:
 
 
 def _refuse(tree: nodes.Template, name: str | None) -> None:
+    if _size(tree) > MAX_NODES:
+        raise TemplateSyntaxError("it has too many parts; split it into several templates", 1, name)
     for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.EvalContextModifier)):
         reason = ""
         if isinstance(node, nodes.EvalContextModifier):

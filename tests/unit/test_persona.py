@@ -44,7 +44,7 @@ def test_a_name_is_enough() -> None:
 
 def test_a_persona_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        Persona(name="Mia").name = "Max"  # type: ignore[misc]
+        Persona(name="Mia").name = "Max"
 
 
 @pytest.mark.parametrize(

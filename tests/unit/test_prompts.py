@@ -51,8 +51,8 @@ def prompts(persona: Persona = MIA, sources: dict[str, str] | None = None) -> Pr
         "Answer in the language of the customer's latest message.",
         "use en.",
         "prepared for: en, de.",
-        "- Do: Say what happens next.",
-        "- Don't: Promise a date that is not in the order.",
+        "What to do:\n- Say what happens next.",
+        "What never to do:\n- Promise a date that is not in the order.\n\n# What you may rely on",
         "Never invent a source",
         "such as [returns.md]",
         "- order_status: Tells where an order is.",
@@ -71,7 +71,8 @@ def test_the_shipped_stable_prompt_leaves_out_what_the_persona_has_not() -> None
     bare = Prompts(Persona(name="Mia"), Templates({}), {"name": "Acme"}).stable()
     assert "Examples" not in bare
     assert "procedure instead" not in bare
-    assert "Do:" not in bare
+    assert "What to do" not in bare
+    assert "never to do" not in bare
     assert "\n\n\n" not in bare
     assert "{" not in bare
 
