@@ -30,8 +30,6 @@ from supportbot.worker import House, Worker
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-_DRAIN_TURNS = 12.0
-_DRAIN_OUTBOX = 5.0
 NOTIFY = "@notify"
 
 
@@ -58,6 +56,10 @@ class Bot:
     `model` replaces the configured one ("offline" for none), `database` the configured file; `channels` are adapters
     beside the configured ones (`only_channels` leaves those out), as the terminal is.
     """
+
+    drain_turns = 9.0
+    """Seconds that running turns have to finish when the bot closes; what does not is answered after the restart."""
+    drain_outbox = 4.0
 
     def __init__(
         self,
@@ -138,8 +140,8 @@ class Bot:
 
     async def close(self) -> None:
         await self._stop_loops(keep_outbox=True)
-        await self.worker.drain(_DRAIN_TURNS)
-        await self.outbox.drain(_DRAIN_OUTBOX)
+        await self.worker.drain(self.drain_turns)
+        await self.outbox.drain(self.drain_outbox)
         await self._stop_loops(keep_outbox=False)
         for adapter in self.adapters.values():
             await adapter.stop()

@@ -128,15 +128,17 @@ class Outbox:
     async def _hand_over(self, rows: tuple[Outgoing, ...], wait: Wait) -> tuple[Outgoing, ...]:
         """Gives the turn's replies to the caller who waits; returns what is still to be sent."""
         first = rows[0]
-        if len(rows) < first.parts - first.part + 1:
+        events = tuple(row for row in rows if row.kind != "message.reply")
+        replies = tuple(row for row in rows if row.kind == "message.reply")
+        if len(replies) < first.parts - first.part + 1:
             turn = await self._store.replies_to(first.address.channel, first.in_reply_to[0])
-            rows = tuple(row for row in turn if row.part >= first.part)
+            replies = tuple(row for row in turn if row.part >= first.part)
         finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wait.give(rows, finished.set_result)
+        wait.give(replies, finished.set_result)
         if not await finished:
-            return rows
-        await self._store.delivered([row.id for row in rows], now=self._clock())
-        return ()
+            return replies + events
+        await self._store.delivered([row.id for row in replies], now=self._clock())
+        return events
 
     async def _one(self, row: Outgoing, picked: float) -> bool:
         """Sends one row; False if the lane must rest."""

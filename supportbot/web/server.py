@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from supportbot.errors import UsageError
 
-GRACE = 10.0
+GRACE = 8.0
 HEAD_SECONDS = 20.0
 HEAD_LIMIT = 65_536
 
