@@ -24,6 +24,7 @@ DATA_LIMIT = 32_000
 _FROM_HUMANS = ("human.message", "handoff.claimed", "handoff.resolved", "handoff.returned")
 KINDS = ("message", "action", "event", *_FROM_HUMANS)
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}\Z")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -148,7 +149,7 @@ class _Fields:
         written = json.dumps(data)
         if len(written) > DATA_LIMIT:
             raise Malformed(f"event.data is longer than {DATA_LIMIT:,} characters.")
-        if "\\u0000" in written:
+        if _NUL.search(written):
             raise Malformed("event.data contains a NUL character.")
         return Event(_name(event, "name", "event.name"), data)
 

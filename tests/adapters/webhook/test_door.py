@@ -99,6 +99,12 @@ async def test_nul_and_control_characters_are_cleaned_out_of_text_and_name(desk:
     assert desk.inbox.messages[0].user.name == "Ada  [31m"
 
 
+@pytest.mark.parametrize(("text", "status"), [("\\u0000 written out", 202), ("a real \0", 400)])
+async def test_only_a_real_nul_in_an_events_data_is_refused(desk: Desk, text: str, status: int) -> None:
+    content = body(type="event", event={"name": "e", "data": {"deep": [text]}})
+    assert (await desk.post(content)).status_code == status
+
+
 async def test_a_text_that_is_too_long_is_refused_with_413(desk: Desk) -> None:
     assert (await desk.post(body(text="x" * 20_000))).status_code == 202
     response = await desk.post(body(id="m-2", text="x" * 20_001))
