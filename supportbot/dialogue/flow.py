@@ -15,14 +15,30 @@ from typing import Any
 from pydantic import BaseModel
 
 from supportbot.dialogue import grammar
-from supportbot.dialogue.expr import Expr, compile_expr
+from supportbot.dialogue.expr import compile_expr
 from supportbot.dialogue.patterns import Pattern, compile_pattern
 from supportbot.dialogue.slots import Choice, SlotSpec
-from supportbot.dialogue.values import Value, compile_value
+from supportbot.dialogue.stepkinds import (
+    Ask,
+    ButtonSpec,
+    Call,
+    End,
+    Generate,
+    Goto,
+    HandOver,
+    If,
+    Path,
+    Say,
+    Set,
+    Step,
+    SubFlow,
+    Switch,
+    branches,
+    filled_by,
+)
+from supportbot.dialogue.values import compile_value
 from supportbot.dialogue.wording import Wording
 from supportbot.errors import OperatorError
-
-Path = tuple[int | str, ...]
 
 
 class FlowError(OperatorError, ValueError):
@@ -32,105 +48,6 @@ class FlowError(OperatorError, ValueError):
         super().__init__(message)
         self.file = file
         self.path = path
-
-
-@dataclass(frozen=True, slots=True)
-class ButtonSpec:
-    id: str
-    label: Wording
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    wording: Wording
-    buttons: tuple[ButtonSpec, ...] = ()
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """`otherwise` is "handoff", "cancel", "skip", or "" when `branch` has the steps."""
-
-    slot: str
-    question: Wording
-    spec: SlotSpec
-    check: Expr | None = None
-    invalid: Wording | None = None
-    tries: int = 3
-    otherwise: str = "handoff"
-    branch: tuple[Step, ...] = ()
-    again: bool = False
-    sensitive: bool = False
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Set:
-    values: Mapping[str, Value]
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class If:
-    condition: Expr
-    then: tuple[Step, ...]
-    else_: tuple[Step, ...] = ()
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    on: Expr
-    cases: Mapping[str, tuple[Step, ...]]
-    else_: tuple[Step, ...] = ()
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """A `model` step; with `into` its answer fills slots, else it is the reply. `branch` None: no `otherwise`."""
-
-    instruction: str
-    into: Mapping[str, SlotSpec] = field(default_factory=dict)
-    branch: tuple[Step, ...] | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    tool: str
-    arguments: Mapping[str, Value]
-    into: str = ""
-    branch: tuple[Step, ...] | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SubFlow:
-    flow: str
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    reason: str
-    say: Wording | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Goto:
-    target: str
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    name: str = ""
-
-
-Step = Say | Ask | Set | If | Switch | Generate | Call | SubFlow | HandOver | Goto | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,29 +133,6 @@ class FlowBook:
         """The slots that must not be shown in logs and traces."""
         steps = (step for flow in self.flows.values() for step in flow.places.values())
         return frozenset(step.slot for step in steps if isinstance(step, Ask) and step.sensitive)
-
-
-def filled_by(step: Step) -> frozenset[str]:
-    """The slots that a step fills."""
-    if isinstance(step, Ask):
-        return frozenset((step.slot,))
-    if isinstance(step, Set):
-        return frozenset(step.values)
-    if isinstance(step, Generate):
-        return frozenset(step.into)
-    return frozenset((step.into,)) if isinstance(step, Call) and step.into else frozenset()
-
-
-def branches(step: Step) -> Iterator[tuple[Path, tuple[Step, ...]]]:
-    """The step's branches by their keys, in the order of the file."""
-    if isinstance(step, If):
-        yield ("then",), step.then
-    elif isinstance(step, Switch):
-        yield from ((("cases", case), steps) for case, steps in step.cases.items())
-    if isinstance(step, If | Switch):
-        yield ("else",), step.else_
-    elif isinstance(step, Ask | Call | Generate):
-        yield ("otherwise",), step.branch or ()
 
 
 def build(files: Mapping[str, grammar.FlowFile]) -> FlowBook:
@@ -401,3 +295,27 @@ _COMPILERS: Mapping[type, Callable[[Any], Step]] = {
     grammar.GotoStep: lambda step: Goto(step.goto, step.name or ""),
     grammar.EndStep: lambda step: End(step.name or ""),
 }
+
+__all__ = [
+    "Ask",
+    "ButtonSpec",
+    "Call",
+    "End",
+    "Flow",
+    "FlowBook",
+    "FlowError",
+    "Generate",
+    "Goto",
+    "HandOver",
+    "If",
+    "Path",
+    "Say",
+    "Set",
+    "Step",
+    "SubFlow",
+    "Switch",
+    "Trigger",
+    "branches",
+    "build",
+    "filled_by",
+]

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
-    AfterValidator,
     Field,
     ModelWrapValidatorHandler,
     WithJsonSchema,
@@ -22,64 +21,11 @@ from pydantic import (
     model_validator,
 )
 
-from supportbot.dialogue.expr import compile_expr
+from supportbot.dialogue.fieldtypes import RESERVED, Command, Expression, Name, Regex, SlotName, ToolName, scalar
 from supportbot.dialogue.mistakes import Part, did_you_mean, mistake
-from supportbot.dialogue.patterns import compile_pattern
 from supportbot.dialogue.phrasing import Phrases, Text, buttons_or_text
 
 MAX_NESTING = 30
-RESERVED = frozenset({"user", "bot", "persona", "channel", "locale", "slots", "value", "today", "error"})
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
-_TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
-_COMMAND = re.compile(r"/[a-z][a-z0-9_-]{0,31}\Z")
-
-
-def _named(name: str) -> str:
-    if not _NAME.match(name):
-        raise ValueError(f"`{name}` is not a usable name: begin with a small letter, then a-z, 0-9 and _")
-    return name
-
-
-def _slot(name: str) -> str:
-    if _named(name) in RESERVED:
-        raise ValueError(f"`{name}` is a name the bot uses itself; choose another one for the slot")
-    return name
-
-
-def _tool(name: str) -> str:
-    if not _TOOL.match(name):
-        raise ValueError(f"`{name}` is not a tool's name: use letters, digits, _ and -")
-    return name
-
-
-def _command(word: str) -> str:
-    if not _COMMAND.match(word):
-        raise ValueError(f"`{word}` is not a command: write / and a word in small letters, such as /order")
-    return word
-
-
-def _expression(text: str) -> str:
-    compile_expr(text)
-    return text
-
-
-def _pattern(text: str) -> str:
-    compile_pattern(text)
-    return text
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, bool):
-        word = "yes, on or true" if value else "no, off or false"
-        raise ValueError(f"YAML reads a bare {word} as a truth value; put the word in quotes")
-    return str(value) if isinstance(value, int | float) else value
-
-
-Name = Annotated[str, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[a-z][a-z0-9_]*$"})]
-SlotName = Annotated[str, AfterValidator(_slot)]
-ToolName = Annotated[str, AfterValidator(_tool)]
-Expression = Annotated[str, AfterValidator(_expression)]
-Regex = Annotated[str, AfterValidator(_pattern)]
 SlotType = Literal["text", "number", "choice", "yes_no", "email", "phone", "date", "pattern"]
 
 
@@ -92,7 +38,7 @@ class Trigger(Part):
     phrases: Phrases | None = None
     keywords: Phrases | None = None
     pattern: Regex | None = None
-    command: Annotated[str, AfterValidator(_command)] | None = None
+    command: Command | None = None
     button: str | None = None
     event: str | None = None
 
@@ -109,14 +55,14 @@ class Trigger(Part):
 class ChoicePart(Part):
     """One answer to choose: `value` goes into the slot, `label` is shown."""
 
-    value: Annotated[str, WrapValidator(lambda value, handler: handler(_scalar(value)))]
+    value: Annotated[str, WrapValidator(lambda value, handler: handler(scalar(value)))]
     label: Text | None = None
 
 
 def _choice(value: Any, handler: Any) -> ChoicePart:
     if isinstance(value, dict):
         return ChoicePart.model_validate(value)
-    word = _scalar(value)
+    word = scalar(value)
     if not isinstance(word, str) or not word.strip():
         raise ValueError("a choice is a word, or a mapping with `value` and `label`")
     return ChoicePart.model_validate({"value": word})
