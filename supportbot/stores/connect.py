@@ -12,8 +12,8 @@ from supportbot.stores.failures import translated, translated_os
 BUSY_SECONDS = 5.0
 _WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 
+_NEW = ("PRAGMA auto_vacuum=INCREMENTAL",)  # can be said only while the file is empty
 _WRITER = (
-    "PRAGMA auto_vacuum=INCREMENTAL",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
@@ -48,7 +48,8 @@ def create_file(path: Path) -> None:
 
 def writing(path: Path) -> sqlite3.Connection:
     """The one connection that writes; its holder says BEGIN IMMEDIATE and COMMIT itself."""
-    return _connected(_uri(path, "rw"), _WRITER, path)
+    empty = path.exists() and path.stat().st_size == 0
+    return _connected(_uri(path, "rw"), _NEW + _WRITER if empty else _WRITER, path)
 
 
 def reading(path: Path) -> sqlite3.Connection:

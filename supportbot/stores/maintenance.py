@@ -81,8 +81,10 @@ def migrate(path: Path) -> list[str]:
         raise StoreError(f"There is no database at {path}: look at `store` in the config.")
     lock = DatabaseLock(path)
     try:
-        with _explained(path), closing(connect.writing(path)) as connection:
-            return migrations.migrate(connection, path)
+        with _explained(path):
+            connection, applied = migrations.open_migrated(path)
+            connection.close()
+        return applied
     finally:
         lock.release()
 

@@ -6,11 +6,13 @@ A migration runs inside the caller's BEGIN IMMEDIATE: sqlite-utils' own deferred
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from supportbot.errors import StoreError, StoreNewer
+from supportbot.stores import connect
 
 migrations = Migrations("supportbot")
 
@@ -202,18 +204,29 @@ def missing(db: Database) -> list[str]:
     return [migration.name for migration in migrations.pending(db)]
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> list[str]:
-    """Applies what is missing in one transaction and returns the names; nothing is written when nothing is missing.
+def open_migrated(path: Path) -> tuple[sqlite3.Connection, list[str]]:
+    """The writing connection to an existing file, brought to this version, and what was applied.
 
-    Raises StoreNewer or StoreError before anything is written.
+    Raises StoreNewer and StoreError before the file is touched. The caller holds the lock.
     """
+    with closing(connect.reading(path)) as connection:
+        refuse_foreign(database(connection), path)
+    connection = connect.writing(path)
+    try:
+        return connection, _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _migrate(connection: sqlite3.Connection) -> list[str]:
+    """Applies what is missing in one transaction; nothing is written when nothing is missing."""
     db = database(connection)
-    refuse_foreign(db, path)
-    if not missing(db):
+    names = missing(db)
+    if not names:
         return []
     connection.execute("BEGIN IMMEDIATE")
     try:
-        names = missing(db)
         migrations.apply(db)
         connection.execute("COMMIT")
     except BaseException:

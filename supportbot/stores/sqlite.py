@@ -334,8 +334,7 @@ def _take(path: Path) -> tuple[DatabaseLock, sqlite3.Connection, _Readers, list[
     lock = DatabaseLock(path)
     opened: list[sqlite3.Connection] = []
     try:
-        opened.append(connect.writing(path))
-        migrations.migrate(opened[0], path)
+        opened.append(migrations.open_migrated(path)[0])
         opened += [connect.reading(path), connect.reading(path)]
         return lock, opened[0], (opened[1], opened[2]), _jobs(opened[0])
     except BaseException as error:

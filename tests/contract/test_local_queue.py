@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("supportbot.testing.queue_contract", "supportbot.testing.pairs")
-
-from supportbot.testing.local_pair import local_pairs  # noqa: E402 - after the rewriting
-from supportbot.testing.pairs import Pairs  # noqa: E402
-from supportbot.testing.queue_contract import QueueContract  # noqa: E402
+from supportbot.testing.local_pair import local_pairs
+from supportbot.testing.pairs import Pairs
+from supportbot.testing.queue_contract import QueueContract
 
 
 class TestLocalQueue(QueueContract):
