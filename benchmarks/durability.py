@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -28,7 +29,7 @@ from typing import Any
 import httpx2
 
 sys.path.insert(0, str(Path(__file__).parent))
-from aimock import AIMock
+from aimock import aimock
 from customers import Customer, customers
 from gate import Gate
 from wires import SECRET, free_port
@@ -49,16 +50,14 @@ def call(arguments, context):
 TOOLS = [Tool("record", "Writes something down.",
               {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]}, call, effects=True)]
 """
-FIXTURES = {
-    "fixtures": [
-        {"match": {"hasToolResult": True}, "response": {"content": "I have written that down for you."}},
-        {
-            "match": {"userMessage": "please"},
-            "response": {"toolCalls": [{"name": "record", "arguments": {"what": "a wish"}}]},
-        },
-        {"match": {"userMessage": ".*"}, "response": {"content": "Here is what I know about that."}},
-    ]
-}
+FIXTURES: list[dict[str, Any]] = [
+    {"match": {"hasToolResult": True}, "response": {"content": "I have written that down for you."}},
+    {
+        "match": {"userMessage": "please"},
+        "response": {"toolCalls": [{"name": "record", "arguments": {"what": "a wish"}}]},
+    },
+    {"match": {"userMessage": ""}, "response": {"content": "Here is what I know about that."}},
+]
 
 
 @dataclass
@@ -278,15 +277,16 @@ async def main(options: argparse.Namespace) -> int:
     ledger = Ledger(killer, receiver)
     who = customers(options.data, options.messages)
     rng.shuffle(who)
-    with tempfile.TemporaryDirectory(prefix="durability-") as name:
+    with contextlib.ExitStack() as mocks:
+        name = mocks.enter_context(tempfile.TemporaryDirectory(prefix="durability-"))
         folder = Path(options.keep or name)
         folder.mkdir(parents=True, exist_ok=True)
         books = await asyncio.start_server(ledger.serve, "127.0.0.1", 0)
         ledger_url = f"http://127.0.0.1:{books.sockets[0].getsockname()[1]}/"
+        upstream = mocks.enter_context(aimock(FIXTURES, options=("--journal-max", "10")))
         async with (
-            AIMock(FIXTURES) as mock,
             receiver,
-            Gate(mock.port, failing=options.failing, rng=rng, announce=lambda: killer.reached("turn")) as gate,
+            Gate(upstream, failing=options.failing, rng=rng, announce=lambda: killer.reached("turn")) as gate,
         ):
             port = free_port()
             write_bot(folder, port, receiver.url)

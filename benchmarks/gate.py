@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Self
+from urllib.parse import urlsplit
 
 _JSON = b"content-type: application/json\r\n"
 
@@ -52,9 +53,9 @@ SILENT = ("hang", "reset")
 class Gate:
     """`async with Gate(upstream_port, …) as gate: base_url = gate.url`."""
 
-    def __init__(self, upstream: int, *, failing: float, rng: random.Random, announce: Callable[[], None]) -> None:
+    def __init__(self, upstream: str, *, failing: float, rng: random.Random, announce: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
-        self._upstream = upstream
+        self._upstream = urlsplit(upstream).port
         self._failing = failing
         self._rng = rng
         self._announce = announce

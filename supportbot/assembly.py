@@ -95,7 +95,14 @@ def model(files: BotFiles, notice: Callable[[str], None]) -> Model | None:
         )
         for name in (settings.name, *settings.fallback)
     ]
-    return ResilientModel(models, retries=settings.retries)
+    return ResilientModel(models, retries=settings.retries, notice=notice)
+
+
+def warm(files: BotFiles, *, with_model: bool) -> None:
+    """Loads what is slow to load before the first customer would wait for it."""
+    count("warm", files.config.model.name)
+    if with_model:
+        import openai  # noqa: F401
 
 
 def offline() -> Model:

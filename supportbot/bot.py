@@ -124,6 +124,7 @@ class Bot:
         """Takes the database, starts the channels and the loops. Raises StoreBusy, StoreNewer, StoreFull."""
         self.store, self.queue = self._rooms()
         await self.store.open()
+        await asyncio.to_thread(assembly.warm, self.files, with_model=self.has_model)
         senders: dict[str, Sender] = dict(self.adapters)
         if self._notifier is not None:
             senders[NOTIFY] = self._notifier

@@ -66,6 +66,9 @@ class Waits:
         return Wait(self, (message.address.channel, message.id))
 
     def add(self, key: _Key, wait: Wait) -> None:
+        older = self._waiting.get(key)
+        if older is not None:
+            older.give((), None)
         self._waiting[key] = wait
 
     def forget(self, key: _Key, wait: Wait) -> None:

@@ -21,7 +21,9 @@ _SUMMARY_TOKENS = 300
 _TRANSCRIPT_MESSAGES = 60
 
 
-def open_handoff(draft: Draft, command: HandOff, *, notice: str = "handoff_told") -> None:
+def open_handoff(
+    draft: Draft, command: HandOff, *, notice: str = "handoff_told", slots: Mapping[str, Any] | None = None
+) -> None:
     """Gives the conversation to a human and tells the customer, unless a flow has told them in its own words."""
     moment, script = draft.moment, draft.script
     if draft.handoff is not None and draft.handoff.open:
@@ -41,7 +43,7 @@ def open_handoff(draft: Draft, command: HandOff, *, notice: str = "handoff_told"
         draft.say(Reply(draft.text(notice)))
     draft.leave_flows()
     draft.trace("handoff", reason=command.reason, detail=draft.handoff.detail)
-    draft.event("handoff.requested", _facts(draft, transcript=True))
+    draft.event("handoff.requested", {**_facts(draft, transcript=True), "slots": dict(slots or {})})
     draft.wake(Timer(DEADLINE, draft.handoff.deadline, {"handoff": draft.handoff.id}))
     draft.wake(Timer(CEILING, draft.handoff.ceiling, {"handoff": draft.handoff.id}))
 

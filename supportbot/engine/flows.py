@@ -9,6 +9,7 @@ from supportbot.dialogue import Advanced, Heard, NeedModel, NeedTool, Scene, adv
 from supportbot.engine import desk
 from supportbot.engine.draft import Draft
 from supportbot.engine.talk import Steps, situation
+from supportbot.texts import TEXTS
 from supportbot.types import (
     AskModel,
     CallTool,
@@ -17,6 +18,12 @@ from supportbot.types import (
     ModelRequest,
     StartFlow,
     ToolResult,
+)
+
+_TEXTS = tuple(
+    key
+    for key in TEXTS
+    if key in ("choose_number", "cancelled", "flow_changed", "yes", "no") or key.startswith("invalid")
 )
 
 
@@ -31,7 +38,7 @@ def scene(draft: Draft) -> Scene:
         seed=draft.start.lease.sequence,
         today=draft.moment.at.date(),
         region=script.region,
-        texts={key: draft.text(key) for key in ("invalid", "choose_number", "cancelled", "flow_changed")},
+        texts={key: draft.text(key) for key in _TEXTS},
     )
 
 
@@ -46,7 +53,7 @@ def flow_values(draft: Draft) -> Mapping[str, Any]:
 
 
 def start_flow(draft: Draft, command: StartFlow) -> Steps:
-    draft.move(enter(draft.state, draft.script.book, command.flow, dict(command.slots)))
+    draft.move(enter(draft.state, draft.script.book, command.flow, dict(command.slots), scene=scene(draft)))
     yield from resume_flow(draft, None)
 
 
@@ -69,7 +76,7 @@ def _land(draft: Draft, advanced: Advanced) -> None:
         draft.say(reply)
     draft.move(advanced.state)
     if advanced.handoff is not None:
-        desk.open_handoff(draft, advanced.handoff)
+        desk.open_handoff(draft, advanced.handoff, slots=_shareable(draft, advanced.slots))
 
 
 def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:
@@ -100,3 +107,8 @@ def outcome_of(result: object) -> dict[str, str]:
     if isinstance(result, ModelFailed):
         return {"failed": result.name, "message": result.message}
     return {"model": getattr(result, "model", "")}
+
+
+def _shareable(draft: Draft, slots: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was gathered, without what a flow calls sensitive."""
+    return {name: value for name, value in slots.items() if name not in draft.script.book.sensitive}

@@ -147,7 +147,9 @@ def _trim(draft: Draft) -> Steps:
     draft.trace("trimmed", turns=len(window.dropped), cut=window.cut)
     if script.limits.summary == "off":
         return
-    summary = history.extract_summary(conversation.summary, window.dropped, count=script.count, limit=600)
+    summary = history.extract_summary(
+        conversation.summary, window.dropped, count=script.count, limit=script.limits.summary_tokens
+    )
     if script.limits.summary == "model" and script.has_model:
         summary = (yield from _model_summary(draft, window.dropped)) or summary
     draft.recap = draft.summary = summary

@@ -1,0 +1,59 @@
+"""For everyone who tests with supportbot: contract suites, wire fakes, and a whole bot on a port.
+
+Names are imported from their modules when they are first used, because each needs other packages.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from supportbot.models.scripted import Line, ScriptedModel
+    from supportbot.testing.adapter_contract import AdapterContract
+    from supportbot.testing.fake_inbox import FakeInbox
+    from supportbot.testing.model_contract import ModelContract
+    from supportbot.testing.openai_server import FakeOpenAI, Fault, Say
+    from supportbot.testing.queue_contract import QueueContract
+    from supportbot.testing.receiver import Answer, Receiver
+    from supportbot.testing.site import Site, serving
+    from supportbot.testing.store_contract import StoreContract
+
+_HOMES = {
+    "AdapterContract": "testing.adapter_contract",
+    "Answer": "testing.receiver",
+    "FakeInbox": "testing.fake_inbox",
+    "FakeOpenAI": "testing.openai_server",
+    "Fault": "testing.openai_server",
+    "Line": "models.scripted",
+    "ModelContract": "testing.model_contract",
+    "QueueContract": "testing.queue_contract",
+    "Receiver": "testing.receiver",
+    "Say": "testing.openai_server",
+    "ScriptedModel": "models.scripted",
+    "Site": "testing.site",
+    "StoreContract": "testing.store_contract",
+    "serving": "testing.site",
+}
+__all__ = [
+    "AdapterContract",
+    "Answer",
+    "FakeInbox",
+    "FakeOpenAI",
+    "Fault",
+    "Line",
+    "ModelContract",
+    "QueueContract",
+    "Receiver",
+    "Say",
+    "ScriptedModel",
+    "Site",
+    "StoreContract",
+    "serving",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'supportbot.testing' has no attribute {name!r}")
+    return getattr(import_module(f"supportbot.{_HOMES[name]}"), name)
