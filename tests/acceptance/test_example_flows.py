@@ -30,6 +30,7 @@ from supportbot.dialogue import (
     fits,
     understand,
 )
+from supportbot.dialogue.flow import Say
 from supportbot.dialogue.grammar import FlowFile
 from supportbot.persona import Persona
 from supportbot.prompts import unstable
@@ -61,7 +62,10 @@ BOOK: FlowBook = build(
 PERSONA = Persona.model_validate(yamlfile.read(ROOT / "prompts/persona.yaml").data)
 TOOLS = {tool.name: tool for tool in shop_tools.TOOLS}
 TEMPLATES = Templates({})
-FIXED = Words(WORDS.cancel, WORDS.help, WORDS.human)
+HUMAN = {
+    locale: (*WORDS.human.get(locale, ()), *PERSONA.handoff.phrases.get(locale, ())) for locale in WORDS.human
+}
+FIXED = Words(WORDS.cancel, WORDS.help, HUMAN)
 ME = User("u1", "Ana")
 KEYS = count(1)
 LOCALES = ("en", "de")
@@ -305,6 +309,29 @@ def test_questions_are_left_to_the_articles(text: str) -> None:
     assert started_by(text, "de" if "Wa" in text or "Wie" in text else "en") == ""
 
 
+BUTTONS = sorted(
+    {
+        (locale, button.id, label)
+        for flow in BOOK.flows.values()
+        for step in flow.places.values()
+        if isinstance(step, Say)
+        for button in step.buttons
+        for locale, labels in button.label.by_locale.items()
+        for label in labels
+    }
+)
+
+
+@pytest.mark.parametrize(("locale", "id", "label"), BUTTONS)
+def test_a_button_s_label_may_also_be_typed(locale: str, id: str, label: str) -> None:
+    typed = understand(Message(ADDRESS, "m1", ME, text=label), FlowState(), BOOK, FIXED, locale)
+    pressed = understand(
+        Message(ADDRESS, "m1", ME, kind="action", action=Action(id)), FlowState(), BOOK, FIXED, locale
+    )
+    assert typed is not None
+    assert typed == pressed
+
+
 def test_a_new_conversation_is_greeted_with_the_main_things_to_do(customer: Customer) -> None:
     opened = Message(ADDRESS, "m1", ME, kind="event", event=Event("conversation.started"))
     command = understand(opened, FlowState(), BOOK, FIXED, customer.locale)
@@ -376,10 +403,15 @@ def test_an_order_that_was_proven_is_offered_again_instead_of_asked_for(customer
     assert "56" in customer.read  # the total, in the question whether to cancel
 
 
-def test_another_order_can_be_named_instead(customer: Customer) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [["A-10006", "80331"], ["no, a10006", "80331"], ["nein", "A-10006", "80331"], ["No!", "10006", "80331"]],
+)
+def test_another_order_can_be_named_instead(customer: Customer, said: list[str]) -> None:
     customer.press("order_status").prove("A-10002", "10115")
-    customer.press("order_status").write(NO[customer.locale]).prove("A-10006", "80331")
+    customer.press("order_status").write(*said)
     assert "A-10006" in customer.read
+    assert not customer.state.frames
 
 
 # --- returns -------------------------------------------------------------------------------------------------
