@@ -34,16 +34,22 @@ def known_keys(model: type[BaseModel], data: Any, path: Path) -> tuple[str, ...]
     return tuple(dict.fromkeys(key for schema in _fitting(here, value) for key in schema.get("properties", {})))
 
 
-def section_of(model: type[BaseModel], key: str) -> str:
-    """The one section of the file that has this key, "" if there is none or more than one."""
+def section_of(model: type[BaseModel], key: str, *, top: bool) -> str | None:
+    """The one section of the file that has this key, "" for the file's top; None if there is none, or several.
+
+    `top` says that the key stands at the top now, where it is not known.
+    """
     root = of(model)
+    places = root.get("properties", {})
+    if not top and key in places:
+        return ""
     sections = [
         name
-        for name, schema in root.get("properties", {}).items()
+        for name, schema in places.items()
         for found in _alternatives(root, schema)
         if key in found.get("properties", {})
     ]
-    return sections[0] if len(sections) == 1 else ""
+    return sections[0] if len(sections) == 1 else None
 
 
 def _alternatives(root: Schema, schema: Any, depth: int = 0) -> list[Schema]:

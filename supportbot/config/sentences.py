@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic_core.core_schema import ErrorType
@@ -168,18 +168,19 @@ def either(kinds: Iterable[str], path: Path, value: Any, source: str) -> str:
     return f"{name(path)} must be {expected}{f', not {seen}' if seen else ''}"
 
 
-def unknown_key(key: str, known: Iterable[str], elsewhere: Callable[[str], str]) -> str:
-    """The sentence for a key that is not known among `known`; `elsewhere` gives the section it belongs to, or ""."""
+def unknown_key(key: str, known: Iterable[str], section: str | None) -> str:
+    """The sentence for a key that is not one of `known`; `section` is where it belongs, "" for the file's top."""
+    shown = clip(key)
+    if section is not None:
+        place = f"it belongs under '{section}'" if section else "begin it in the first column"
+        return f"unknown key '{shown}' here: {place}"
     keys = [other for other in known if other != key]
     close = meant(key, keys)
     if close:
-        return f"unknown key '{clip(key)}': did you mean '{close}'?"
-    section = elsewhere(key)
-    if section:
-        return f"unknown key '{clip(key)}' here: it belongs under '{section}'"
+        return f"unknown key '{shown}': did you mean '{close}'?"
     if keys and len(keys) <= 14:
-        return f"unknown key '{clip(key)}': known here are {', '.join(keys)}"
-    return f"unknown key '{clip(key)}'"
+        return f"unknown key '{shown}': known here are {', '.join(keys)}"
+    return f"unknown key '{shown}'"
 
 
 def meant(key: str, known: Iterable[str]) -> str:

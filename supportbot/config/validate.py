@@ -134,7 +134,10 @@ def _replaced(document: Document, value: Any, path: Path, paths: set[Path]) -> A
 
 def _problems(model: type[BaseModel], document: Document, errors: Sequence[_Error]) -> list[Problem]:
     root = _Branch()
+    paths = {error.path[:size] for error in errors for size in range(len(error.path))}
     for error in errors:
+        if error.kind == "too_short" and error.path in paths:
+            continue  # it only counts the entries that are right, and what is wrong with the others is told
         branch = root
         for step in error.steps:
             branch = branch.below.setdefault(step, _Branch())
@@ -202,7 +205,6 @@ class _Teller:
     def __init__(self, model: type[BaseModel], document: Document) -> None:
         self._model = model
         self._document = document
-        self._missing: set[Path] = set()
 
     def problem(self, error: _Error) -> Problem | None:
         if error.kind == "extra_forbidden":
@@ -241,9 +243,9 @@ class _Teller:
         return schema.known_keys(self._model, self._document.data, path)
 
     def _unknown(self, path: Path) -> Problem:
-        message = sentences.unknown_key(
-            str(path[-1]), self._known(path[:-1]), lambda key: schema.section_of(self._model, key)
-        )
+        key = str(path[-1])
+        section = schema.section_of(self._model, key, top=len(path) == 1)
+        message = sentences.unknown_key(key, self._known(path[:-1]), section)
         return self._document.problem(path, message, key=True)
 
     def _lacking(self, error: _Error) -> Problem | None:

@@ -12,7 +12,8 @@ from yaml.reader import ReaderError
 Explained = tuple[int, int, str]
 
 INDENT = "the indentation of this line does not fit the lines above: keys of one mapping begin in the same column"
-_GLUED = re.compile(r"^ *(?:- )?([\w-]+):[^\s:/][^\n]*\n\s*\Z", re.MULTILINE)
+DEEPER = "this line is indented deeper than the one above it, which has a value already: begin both in one column"
+_GLUED = re.compile(r" *(?:- )?([\w-]+):[^\s:/]")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
@@ -23,14 +24,22 @@ def position(before: str) -> tuple[int, int]:
     return len(breaks) + 1, len(before) - start + 1
 
 
-def explain(error: yaml.YAMLError, text: str) -> Explained:
-    """Line, column (from 1) and a sentence for an error of the parser in `text`."""
+def explain(error: yaml.YAMLError, text: str, quote: tuple[Any, Any] | None = None) -> Explained:
+    """Line, column (from 1) and a sentence for an error of the parser in `text`.
+
+    `quote` are the marks of the last quoted text that goes over several lines.
+    """
     if isinstance(error, ReaderError):
         message = f"the character U+{ord(text[error.position]):04X} cannot stand in a text file: remove it"
         return (*position(text[: error.position]), message)
     if not isinstance(error, yaml.MarkedYAMLError):
         return 1, 1, f"this is not valid YAML ({error})"
     problem, context = error.problem or "", error.context or ""
+    at: Any = error.problem_mark
+    if quote is not None and at is not None and at.line == quote[1].line and at.index >= quote[1].index:
+        return _at(
+            quote[0], f"the quote that opens here is closed only in line {at.line + 1}: one is missing between"
+        )
     for part, sentence in _SENTENCES:
         if part in problem or part in context:
             found = sentence(error, text)
@@ -89,21 +98,18 @@ def _token(error: yaml.MarkedYAMLError, text: str) -> Explained:
 def _colon(error: yaml.MarkedYAMLError, text: str) -> Explained:
     mark: Any = error.problem_mark
     before = _line_of(mark, text)
+    in_text = _at(mark, "this text has a colon followed by a space in it: put the whole text in quotes")
     if re.search(r":\s", before):
-        return _at(mark, "this text has a colon followed by a space in it: put the whole text in quotes")
-    glued = _glued(text[: mark.index - len(before)])
-    if glued is not None:
-        return glued
-    indent = len(before) - len(before.lstrip())
-    return mark.line + 1, indent + 1, INDENT
+        return in_text
+    above, lines = _above(text, mark.index), _lines_above(text, mark.index)
+    if above is None and lines and ":" not in lines[-1][1]:
+        return in_text
+    return above or (mark.line + 1, _indent(before) + 1, INDENT)
 
 
 def _block_end(error: yaml.MarkedYAMLError, text: str) -> Explained:
     mark: Any = error.problem_mark
     before = _line_of(mark, text).rstrip()
-    glued = _glued(text[: mark.index - len(before)])
-    if glued is not None and not before:
-        return glued
     if before.endswith("'") and text[mark.index - 1] == "'":
         return _at(mark, "the text ended before this: inside single quotes write an apostrophe twice ('')")
     if "'<scalar>'" in (error.problem or "") and before.endswith(("'", '"')):
@@ -114,23 +120,51 @@ def _block_end(error: yaml.MarkedYAMLError, text: str) -> Explained:
         )
     if text[mark.index : mark.index + 2] in ("- ", "-\n", "-"):
         return _at(mark, "a list item (-) stands here, where a key was expected: check the indentation")
-    return _at(mark, INDENT)
+    return (None if before else _above(text, mark.index)) or _at(mark, INDENT)
 
 
-def _glued(before: str) -> Explained | None:
-    """The place of a `key:value` in the last line of `before`."""
-    found = _GLUED.search(before)
-    if found is None:
+def _above(text: str, index: int) -> Explained | None:
+    """What is wrong with the line above the one at `index`, if the mistake stands there; None if it looks right."""
+    lines = _lines_above(text, index)
+    if not lines:
         return None
-    line, column = position(before[: found.start(1)])
-    return line, column, f"a space is missing after the colon in '{found[1]}:'"
+    number, line = lines[-1]
+    indent = _indent(line)
+    glued = _GLUED.match(line)
+    if glued is not None:
+        return number, indent + 1, f"a space is missing after the colon in '{glued[1]}:'"
+    if re.search(r":(\s|$)", line):
+        own = _indent(text[text.rfind("\n", 0, index) + 1 :])
+        deeper = own > indent and re.search(r":\s+[^|>&\s]", line)
+        return (position(text[:index])[0], own + 1, DEEPER) if deeper else None
+    goes_on = len(lines) > 1 and indent > _indent(lines[-2][1]) and not lines[-2][1].endswith(":")
+    if goes_on or line.lstrip()[:1] in "-[]{}\"'|>&*!":
+        return None
+    return number, indent + 1, _missing_colon(line)
+
+
+def _lines_above(text: str, index: int) -> list[tuple[int, str]]:
+    """The last two lines before the line at `index` that say something, with their numbers and without comments."""
+    before = _BREAK.split(text[:index])[:-1]
+    lines = ((number, re.sub(r"(^|\s)#.*", "", line).rstrip()) for number, line in enumerate(before, start=1))
+    return [(number, line) for number, line in lines if line and not line.startswith(("---", "%"))][-2:]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _missing_colon(line: str) -> str:
+    line = line.strip()
+    shown = line if len(line) <= 40 else line[:39] + "…"
+    return f"'{shown}' is no 'key: value': the colon after the key is missing"
 
 
 def _no_colon(error: yaml.MarkedYAMLError, text: str) -> Explained:
     mark: Any = error.context_mark
-    line = text[mark.index :].splitlines()[0].strip() if text[mark.index :] else ""
-    shown = line if len(line) <= 40 else line[:39] + "…"
-    return _at(mark, f"'{shown}' is no 'key: value': a colon and a space after it are missing")
+    line = _BREAK.split(text[mark.index :], maxsplit=1)[0]
+    glued = _GLUED.match(line)
+    return _at(mark, f"a space is missing after the colon in '{glued[1]}:'" if glued else _missing_colon(line))
 
 
 def _quote(error: yaml.MarkedYAMLError, text: str) -> Explained | None:
@@ -183,7 +217,10 @@ _SENTENCES: tuple[tuple[str, Callable[[yaml.MarkedYAMLError, str], Explained | N
     ("found unexpected end of stream", _quote),
     ("found unexpected document separator", _quote),
     ("found unknown escape character", _escape),
-    ("while scanning a double-quoted scalar", _escape),
+    (
+        "expected escape sequence of",
+        _here("an escape is not complete here: write it as \\x41, \\u00e4 or \\U0001f642"),
+    ),
     ("could not find expected ':'", _no_colon),
     ("expected ',' or", _bracket),
     ("invalid indentation or unclosed", _here("this is indented wrongly, or a '[' or '{' above is never closed")),

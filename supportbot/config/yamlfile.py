@@ -138,13 +138,15 @@ def decode(content: bytes, file: str) -> str:
 def parse(content: bytes, file: str) -> Document:
     """The values and places of a YAML text; like `read`, for a file that was read already."""
     text = decode(content, file)
+    events = None
     try:
-        return _Composer(text, file).document()
+        events = _Events(text)
+        return _Composer(events, text, file).document()
     except (ValueError, OverflowError):  # the scanner's own, on absurd escapes and version numbers
         message = "an escape (\\U…) or a %YAML line in this file is not valid"
         raise ConfigError([Problem(file, 1, 1, message)]) from None
     except yaml.YAMLError as error:
-        line, column, message = yamlerrors.explain(error, text)
+        line, column, message = yamlerrors.explain(error, text, events.long_quote if events else None)
         raise ConfigError([Problem(file, line, column, message)]) from None
 
 
@@ -156,6 +158,13 @@ class _Events(Reader, Scanner, Parser):
         Scanner.__init__(self)
         Parser.__init__(self)
         self._in_text = False
+        self.long_quote: tuple[Any, Any] | None = None
+
+    def scan_flow_scalar(self, style: str) -> Any:
+        token = Scanner.scan_flow_scalar(self, style)
+        if token.end_mark.line > token.start_mark.line:
+            self.long_quote = (token.start_mark, token.end_mark)
+        return token
 
     def peek(self, index: int = 0) -> str:
         found: str = Reader.peek(self, index)
@@ -185,8 +194,8 @@ class _Node:
 class _Composer:
     """One use: `document()`."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self._events = _Events(text)
+    def __init__(self, events: _Events, text: str, file: str) -> None:
+        self._events = events
         self._source = text
         self._file = file
         self._anchors: dict[str, _Node] = {}

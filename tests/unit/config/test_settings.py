@@ -199,10 +199,11 @@ def test_the_example_and_variables_fit_the_schema() -> None:
     data["web"]["body_limit"] = 4096
     data["channels"] = {"desk": {"type": "webhook", "secrets_file": "s", "burst_wait": "1h30m"}}
     assert [error.message for error in schema.iter_errors(data)] == []
-    for wrong in (
+    mistakes: list[dict[str, Any]] = [
         {"web": {"port": 70000}},
         {"web": {"prot": 1}},
         {"channels": {"a": {}}},
         {"model": {"timeout": 5}},
-    ):
+    ]
+    for wrong in mistakes:
         assert not schema.is_valid({**data, **wrong}), wrong

@@ -108,6 +108,7 @@ def problems(text: str, env: Mapping[str, str] | None = None, model: type[BaseMo
         ("tags:\n- a\n- 2", "f:3:3: entry 2 of 'tags' must be text: put 2 in quotes"),
         ("pair: [a]", "f:1:7: 'pair' must have at least 2 entries"),
         ("pair: [a, b, c]", "f:1:7: 'pair' must have at most 2 entries"),
+        ("pair: [a, 1]", "f:1:11: entry 2 of 'pair' must be text: put 1 in quotes"),
         ("words: {a: x}", "f:1:12: 'a' must be a whole number, not 'x'"),
         ("words: a", "f:1:8: 'words' must be a mapping (key: value), not 'a'"),
         ("words:", "f:1:7: 'words' is empty: its keys stand below it, indented"),

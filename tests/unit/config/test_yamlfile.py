@@ -127,6 +127,7 @@ def test_a_file_with_nothing_in_it_is_nothing() -> None:
     assert parse(b"# only a comment\n", "f").data is None
 
 
+DEEPER = "this line is indented deeper than the one above it, which has a value already: begin both in one column"
 INDENT = "the indentation of this line does not fit the lines above: keys of one mapping begin in the same column"
 
 
@@ -134,14 +135,25 @@ INDENT = "the indentation of this line does not fit the lines above: keys of one
     ("text", "expected"),
     [
         ("a: b: c", "f:1:5: this text has a colon followed by a space in it: put the whole text in quotes"),
-        ("a:\n  b: 1\n   c: 2\n", f"f:3:4: {INDENT}"),
+        ("a:\n  b: 1\n   c: 2\n", f"f:3:4: {DEEPER}"),
+        ("a:\n  b: |\n    x\n   c: 2\n", f"f:4:4: {INDENT}"),
+        ("a b\nc: d\n", "f:1:1: 'a b' is no 'key: value': the colon after the key is missing"),
+        ("a:\n  b c  # d: e\n\n  f: g\n", "f:2:3: 'b c' is no 'key: value': the colon after the key is missing"),
+        (
+            "say: one text\n  that goes on\n  and on: here",
+            "f:3:9: this text has a colon followed by a space in it: put the whole text in quotes",
+        ),
+        (
+            'a: "x\nb: y\nc: "z"\n',
+            "f:1:4: the quote that opens here is closed only in line 3: one is missing between",
+        ),
         ("a:\n  b: 1\n c: 2\n", f"f:3:2: {INDENT}"),
-        ("a: 1\n  b: 2\n", f"f:2:3: {INDENT}"),
+        ("a: 1\n  b: 2\n", f"f:2:3: {DEEPER}"),
         ("a:\n\tb: 1\n", "f:2:1: a tab stands here: use spaces"),
         ("a: \tb", "f:1:4: a tab stands here: use spaces"),
         ("a:b\nc: d\n", "f:1:1: a space is missing after the colon in 'a:'"),
-        ("c: d\na:b\ne: f\n", "f:2:1: 'a:b' is no 'key: value': a colon and a space after it are missing"),
-        ("a: 1\njust words\n", "f:2:1: 'just words' is no 'key: value': a colon and a space after it are missing"),
+        ("c: d\na:b\ne: f\n", "f:2:1: a space is missing after the colon in 'a:'"),
+        ("a: 1\njust words\n", "f:2:1: 'just words' is no 'key: value': the colon after the key is missing"),
         ("say: {{ name }}", 'f:1:6: a text that begins with {{ must stand in quotes, such as "{{ name }}"'),
         (
             "? [a]\n: b",
@@ -167,6 +179,10 @@ INDENT = "the indentation of this line does not fit the lines above: keys of one
         (
             'a: "\\d"',
             "f:1:5: '\\d' means nothing in double quotes: use single quotes, or write \\\\ for a backslash",
+        ),
+        (
+            'a: "\\u12"',
+            "f:1:7: an escape is not complete here: write it as \\x41, \\u00e4 or \\U0001f642",
         ),
         ("a: @x", "f:1:4: a text that begins with @ must stand in quotes"),
         ("a: `x`", "f:1:4: a text that begins with ` must stand in quotes"),
