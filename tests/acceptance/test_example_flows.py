@@ -639,6 +639,16 @@ def test_a_damaged_item_reaches_a_human_with_all_that_is_needed(customer: Custom
     assert "T-30001" in customer.read
 
 
+def test_choices_are_understood_in_plain_words(database: Path) -> None:
+    customer = Customer()
+    customer.write("I want to send it back", "A-10014", "20457", "I just changed my mind", "yes")
+    assert rows(database, "SELECT reason FROM returns WHERE number = 'A-10014'") == [("changed_mind",)]
+    customer.write(
+        "the lamp arrived broken", "A-10001", "10115", "The glass has a crack.", "a replacement please", "yes"
+    )
+    assert customer.handoff is not None
+
+
 def test_a_damage_report_is_dropped_after_a_no(customer: Customer, database: Path) -> None:
     customer.press("item_damaged").prove("A-10001", "10115").write("The glass has a crack.").press("wish:refund")
     customer.write(NO[customer.locale])
