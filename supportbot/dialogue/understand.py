@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from supportbot.dialogue.flow import Flow, FlowBook, Trigger
 from supportbot.dialogue.place import waiting
-from supportbot.dialogue.wording import base, contains, words
+from supportbot.dialogue.wording import base, contains, spaced, words
 from supportbot.types import Cancel, Command, FlowState, HandOff, Help, Message, StartFlow
 
 MAX_TEXT = 2_000
@@ -118,18 +119,27 @@ def _is_label(heard: tuple[str, ...], state: FlowState, book: FlowBook) -> bool:
 def _phrases(by_locale: Mapping[str, Sequence[str]], locale: str) -> set[tuple[str, ...]]:
     """In the customer's language and English; in all languages if the customer's is not known."""
     wanted = {base(locale), "en", ""} if locale else {base(key) for key in by_locale}
-    return {words(text) for key, texts in by_locale.items() if base(key) in wanted for text in texts}
+    sets = (_spoken(tuple(texts))[0] for key, texts in by_locale.items() if base(key) in wanted)
+    return {phrase for spoken in sets for phrase in spoken}
+
+
+@lru_cache(maxsize=256)
+def _spoken(texts: tuple[str, ...]) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
+    """The phrases' words; and those of more than one word as `spaced` texts, to look for inside a message."""
+    phrases = frozenset(words(text) for text in texts)
+    return phrases, tuple(spaced(phrase) for phrase in phrases if len(phrase) > 1)
 
 
 def _wants_human(
     heard: tuple[str, ...], whole: set[tuple[str, ...]], state: FlowState, book: FlowBook, fixed: Words
 ) -> bool:
-    phrases = {words(text) for texts in fixed.human.values() for text in texts}
-    if whole & phrases:
+    spoken = [_spoken(tuple(texts)) for texts in fixed.human.values()]
+    if any(whole & phrases for phrases, _ in spoken):
         return True
     ask = waiting(state, book)
     longest = HUMAN_WITHIN_TEXT if ask is not None and ask.spec.type == "text" else HUMAN_WITHIN
-    return len(heard) <= longest and any(len(phrase) > 1 and contains(heard, phrase) for phrase in phrases)
+    message = spaced(heard)
+    return len(heard) <= longest and any(phrase in message for _, phrases in spoken for phrase in phrases)
 
 
 def _best(text: str, heard: tuple[str, ...], state: FlowState, book: FlowBook) -> StartFlow | None:

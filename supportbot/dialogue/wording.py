@@ -59,6 +59,9 @@ def words(text: str) -> tuple[str, ...]:
 
 def contains(message: Sequence[str], phrase: Sequence[str]) -> bool:
     """Whether the phrase's words stand together somewhere in the message; never for an empty phrase."""
-    size = len(phrase)
-    starts = range(len(message) - size + 1) if size else range(0)
-    return any(tuple(message[start : start + size]) == tuple(phrase) for start in starts)
+    return bool(phrase) and spaced(phrase) in spaced(message)
+
+
+def spaced(words: Sequence[str]) -> str:
+    """The words between blanks: one such text lies in another just when its words stand together there."""
+    return f" {' '.join(words)} "
