@@ -52,12 +52,6 @@ def _filled(template: str, values: Mapping[str, object]) -> str:
 
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
-    "greeting": {
-        "en": "Hello, I'm the assistant of {bot}. How can I help you?",
-        "de": "Guten Tag, ich bin der Assistent von {bot}. Wie kann ich Ihnen helfen?",
-        "fr": "Bonjour, je suis l'assistant de {bot}. Comment puis-je vous aider ?",
-        "es": "Hola, soy el asistente de {bot}. ¿En qué puedo ayudarle?",
-    },
     "help": {
         "en": 'I\'m the assistant of {bot}. Ask me your question in your own words. You can write "cancel" to stop '
         'what we are doing, or "talk to a human" to reach a colleague.',
@@ -104,12 +98,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Notre collègue a terminé ; l'assistant vous répond de nouveau. Puis-je faire autre chose pour vous ?",
         "es": "Nuestro compañero ha terminado; le atiende de nuevo el asistente. ¿Puedo ayudarle en algo más?",
     },
-    "human_joined": {
-        "en": "A colleague from our team has joined the conversation.",
-        "de": "Jemand aus unserem Team ist jetzt im Gespräch.",
-        "fr": "Un collègue de notre équipe a rejoint la conversation.",
-        "es": "Un compañero de nuestro equipo se ha unido a la conversación.",
-    },
     "overdue": {
         "en": "I'm sorry, I could not answer you in time. Please send your message once more, or ask for a human.",
         "de": "Es tut mir leid, ich konnte Ihnen nicht rechtzeitig antworten. Bitte schicken Sie Ihre Nachricht noch "
@@ -146,6 +134,38 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Je n'ai pas pu lire cela comme une réponse. Pouvez-vous l'écrire encore une fois ?",
         "es": "No he podido entender eso como respuesta. ¿Puede escribirlo otra vez?",
     },
+    "yes": {"en": "Yes", "de": "Ja", "fr": "Oui", "es": "Sí"},
+    "no": {"en": "No", "de": "Nein", "fr": "Non", "es": "No"},
+    "invalid_number": {
+        "en": "I need a number here. Could you write it in digits?",
+        "de": "Hier brauche ich eine Zahl. Können Sie sie in Ziffern schreiben?",
+        "fr": "J'ai besoin d'un nombre ici. Pouvez-vous l'écrire en chiffres ?",
+        "es": "Aquí necesito un número. ¿Puede escribirlo con cifras?",
+    },
+    "invalid_email": {
+        "en": "That does not look like an e-mail address. It reads like name@example.com.",
+        "de": "Das sieht nicht nach einer E-Mail-Adresse aus. Sie sieht so aus: name@example.com.",
+        "fr": "Cela ne ressemble pas à une adresse e-mail. Elle s'écrit comme nom@example.com.",
+        "es": "Eso no parece una dirección de correo. Se escribe como nombre@example.com.",
+    },
+    "invalid_phone": {
+        "en": "That does not look like a phone number. Please write it with its area code.",
+        "de": "Das sieht nicht nach einer Telefonnummer aus. Bitte schreiben Sie sie mit Vorwahl.",
+        "fr": "Cela ne ressemble pas à un numéro de téléphone. Écrivez-le avec l'indicatif, s'il vous plaît.",
+        "es": "Eso no parece un número de teléfono. Escríbalo con el prefijo, por favor.",
+    },
+    "invalid_date": {
+        "en": "I could not read that as a date. A day such as 2026-05-03 or 3 May works.",
+        "de": "Das konnte ich nicht als Datum lesen. Ein Tag wie 3.5.2026 oder 3. Mai geht.",
+        "fr": "Je n'ai pas pu lire cela comme une date. Un jour comme 03/05/2026 ou 3 mai convient.",
+        "es": "No he podido entender eso como fecha. Vale un día como 03/05/2026 o 3 de mayo.",
+    },
+    "invalid_yes_no": {
+        "en": "Please answer yes or no.",
+        "de": "Bitte antworten Sie mit Ja oder Nein.",
+        "fr": "Répondez par oui ou par non, s'il vous plaît.",
+        "es": "Responda sí o no, por favor.",
+    },
     "choose_number": {
         "en": "Please choose one of these; the number is enough:",
         "de": "Bitte wählen Sie eines davon; die Nummer genügt:",
@@ -157,33 +177,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "de": "Dieser Vorgang wurde inzwischen geändert, deshalb müssen wir ihn neu beginnen. Entschuldigen Sie den Umweg.",
         "fr": "Cette démarche a été modifiée entre-temps, il faut donc la recommencer. Désolé pour ce détour.",
         "es": "Este trámite ha cambiado mientras tanto, así que hay que empezarlo de nuevo. Disculpe la molestia.",
-    },
-    "no_answer": {
-        "en": "I'm sorry, I have no reliable answer to that. You can put it in other words, or ask for a human.",
-        "de": "Es tut mir leid, darauf habe ich keine verlässliche Antwort. Sie können es anders formulieren oder nach "
-        "einem Menschen fragen.",
-        "fr": "Je suis désolé, je n'ai pas de réponse fiable à cela. Vous pouvez reformuler, ou demander à parler à un "
-        "humain.",
-        "es": "Lo siento, no tengo una respuesta fiable. Puede decirlo con otras palabras o pedir hablar con una persona.",
-    },
-    "sources": {
-        "en": "Sources: {sources}",
-        "de": "Quellen: {sources}",
-        "fr": "Sources : {sources}",
-        "es": "Fuentes: {sources}",
-    },
-    "extract_intro": {
-        "en": "This is what our help pages say about it:",
-        "de": "Das steht dazu auf unseren Hilfeseiten:",
-        "fr": "Voici ce que disent nos pages d'aide à ce sujet :",
-        "es": "Esto dicen nuestras páginas de ayuda al respecto:",
-    },
-    "error": {
-        "en": "I'm sorry, something went wrong on our side. Please try again, or ask for a human.",
-        "de": "Es tut mir leid, bei uns ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal, oder fragen Sie "
-        "nach einem Menschen.",
-        "fr": "Je suis désolé, une erreur s'est produite de notre côté. Réessayez, ou demandez à parler à un humain.",
-        "es": "Lo siento, algo ha fallado por nuestra parte. Inténtelo de nuevo o pida hablar con una persona.",
     },
     "attachment_unread": {
         "en": "I've received your file, but I cannot read files here. Could you tell me in words what it is about?",

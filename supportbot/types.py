@@ -209,6 +209,8 @@ class FlowState:
 
     frames: tuple[Frame, ...] = ()
     slots: Mapping[str, Any] = field(default_factory=dict)
+    offered: tuple[Button, ...] = ()
+    """The buttons shown last: a typed label or number presses one, and a pressed id gets its value from here."""
 
 
 @dataclass(frozen=True, slots=True)

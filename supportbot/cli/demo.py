@@ -11,12 +11,11 @@ from supportbot.cli.init import copy
 from supportbot.config import load
 
 HINT = """
-Try, for example:
-  where is my order?          (A-10002, mila@example.com)
-  I want to send something back
-  how long does delivery take?
-  can I talk to a human?
-The shop's orders are real rows in a small database: what you cancel is cancelled.
+Try: where's my parcel             (order A-10002, postcode 10115)
+     I want to send it back        (order A-10014, postcode 20457)
+     how do I wash linen?
+     talk to a human
+What you change is really changed, in the shop's own little database.
 """
 
 

@@ -10,7 +10,7 @@ from supportbot.dialogue.check import Finding, check
 from supportbot.dialogue.flow import Flow, FlowBook, FlowError, build
 from supportbot.dialogue.place import cancel, correct, enter, waiting
 from supportbot.dialogue.run import Advanced, NeedModel, NeedTool, advance
-from supportbot.dialogue.understand import Words, understand
+from supportbot.dialogue.understand import Words, language, understand
 
 __all__ = [
     "Advanced",
@@ -31,6 +31,7 @@ __all__ = [
     "correct",
     "enter",
     "fits",
+    "language",
     "question",
     "understand",
     "waiting",

@@ -312,7 +312,7 @@ def _step(value: Any, handler: Any) -> Any:
     if value == "end":
         return EndStep.model_validate({"end": True})
     if not isinstance(value, dict):
-        hint = f"; write `{value}: …`" if value in KINDS else ""
+        hint = f"; write `{value}: …`" if isinstance(value, str) and value in KINDS else ""
         raise ValueError(f"a step is a line such as `say: Hello`; only the word `end` may stand alone{hint}")
     found = [kind for kind in KINDS if kind in value]
     if len(found) == 1:

@@ -26,6 +26,8 @@ _PLAIN = {
     "model_type": "this must be a mapping: lines of the form `key: value`",
     "missing": "this key is missing",
     "too_short": "at least one entry is needed",
+    "string_too_short": "this text is empty",
+    "literal_error": "this is not one of the words that may stand here",
 }
 
 

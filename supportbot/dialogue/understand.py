@@ -57,6 +57,27 @@ def understand(message: Message, state: FlowState, book: FlowBook, words: Words,
     return _words(text, state, book, words, locale)
 
 
+def language(text: str, book: FlowBook, fixed: Words) -> str:
+    """The language that the message's words show: the only one whose phrases it has; "" if none or several have."""
+    heard = words(text[:MAX_TEXT])
+    message = spaced(heard)
+    found = {
+        base(key)
+        for key, texts in fixed.human.items()
+        if any(part in message for part in _spoken(tuple(texts))[1])
+    }
+    for lists in (fixed.cancel, fixed.help, fixed.human):
+        found |= {base(key) for key, texts in lists.items() if heard in _spoken(tuple(texts))[0]}
+    for flow in book.flows.values():
+        for trigger in _triggers(flow, "phrases"):
+            found |= {base(key) for key, texts in trigger.words.by_locale.items() if _says(message, tuple(texts))}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _says(message: str, texts: tuple[str, ...]) -> bool:
+    return any(spaced(phrase) in message for phrase in _spoken(texts)[0] if phrase)
+
+
 def _slash(book: FlowBook, text: str) -> Command | None:
     word, _, rest = text.partition(" ")
     word = word.partition("@")[0].casefold()

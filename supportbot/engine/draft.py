@@ -8,6 +8,7 @@ from typing import Any
 
 from supportbot.engine.script import Moment, Script
 from supportbot.types import (
+    Button,
     ChatMessage,
     FlowState,
     Handoff,
@@ -33,8 +34,10 @@ class Draft:
         self.script = script
         self.moment = moment
         self.author: User = batch[0].message.user
-        self.locale = _locale(start, batch, script)
+        self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
+        self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
+        self.offered: tuple[Button, ...] = ()
         self.handoff = start.handoff
         self.turn: list[ChatMessage] = []
         self.past: tuple[ChatMessage, ...] = ()
@@ -53,6 +56,11 @@ class Draft:
     def text(self, key: str, **values: object) -> str:
         return self.script.text(key, self.locale, **values)
 
+    def learn(self, locale: str) -> None:
+        """The customer's own words show their language."""
+        if locale:
+            self.learned = self.locale = locale
+
     def hear(self, content: str, user: User) -> None:
         """Puts the customer's words into the turn; other people in a shared place keep their names."""
         name = "" if user.id == self.start.conversation.customer.id else user.name or user.id
@@ -61,6 +69,7 @@ class Draft:
     def say(self, reply: Reply, *, name: str = "") -> None:
         """One message to the customer, and into history."""
         self.replies.append(reply)
+        self.offered = reply.buttons
         content = reply.text
         if reply.buttons:
             content += "\n[choices: " + " | ".join(button.label for button in reply.buttons) + "]"
@@ -114,6 +123,8 @@ class Draft:
         return self.handoff
 
     def outcome(self) -> Outcome:
+        if self.state.offered != self.offered:
+            self.move(replace(self.state, offered=self.offered))
         changed = self.handoff if self.handoff != self.start.handoff else None
         return Outcome(
             consumed=tuple(inbound.position for inbound in self.batch),
@@ -128,10 +139,5 @@ class Draft:
             trace=Trace(tuple(self._trace), self.script.digest),
             cut=self.cut,
             summary=self.summary,
-            locale=self.locale if self.locale != self.start.conversation.locale else None,
+            locale=self.learned if self.learned not in ("", self.start.conversation.locale) else None,
         )
-
-
-def _locale(start: TurnInput, batch: tuple[Inbound, ...], script: Script) -> str:
-    told = next((inbound.message.locale for inbound in reversed(batch) if inbound.message.locale), "")
-    return told or start.conversation.locale or script.locale

@@ -6,13 +6,14 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from supportbot import history
-from supportbot.dialogue import Heard, cancel, correct, fits, question, understand, waiting
+from supportbot.dialogue import Heard, cancel, correct, fits, language, question, understand, waiting
 from supportbot.engine import desk
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
 from supportbot.engine.script import Moment, Script
 from supportbot.engine.talk import Steps, converse, extract
 from supportbot.types import (
+    Action,
     Answer,
     AskModel,
     Button,
@@ -105,7 +106,9 @@ def _customer(draft: Draft) -> Steps:
     if _unable(draft):
         return
     yield from _trim(draft)
-    message = _joined(draft)
+    message = _pressed(draft, _joined(draft))
+    if not draft.learned:
+        draft.learn(_known_language(draft, message.text))
     if not message.text and message.action is None:
         draft.say(Reply(draft.text("attachment_unread")))
         draft.trace("notice", reason="files cannot be read on this channel yet")
@@ -173,6 +176,24 @@ def _joined(draft: Draft) -> Message:
             return message
     text = "\n".join(inbound.message.text for inbound in draft.batch if inbound.message.text)
     return replace(draft.batch[-1].message, text=text[: draft.script.max_message_chars])
+
+
+def _pressed(draft: Draft, message: Message) -> Message:
+    """A typed label or number of the buttons shown last counts as a press; a pressed id gets its value."""
+    offered = draft.state.offered
+    if message.action is not None:
+        value = next((button.value or button.label for button in offered if button.id == message.action.id), "")
+        return replace(message, action=replace(message.action, value=message.action.value or value))
+    typed = message.text.strip().casefold()
+    for number, button in enumerate(offered, 1):
+        if typed in (str(number), button.label.casefold()):
+            return replace(message, text="", action=Action(button.id, button.value or button.label))
+    return message
+
+
+def _known_language(draft: Draft, text: str) -> str:
+    found = language(text, draft.script.book, draft.script.words)
+    return found if found in {name.partition("-")[0] for name in draft.script.persona.languages} else ""
 
 
 def _understood(draft: Draft, message: Message) -> Command:

@@ -170,16 +170,18 @@ def conversation(row: Row) -> Conversation:
 
 def state_body(state: FlowState) -> str | None:
     """JSON of a state, None for the empty one, which is not stored."""
-    if not state.frames and not state.slots:
+    if not state.frames and not state.slots and not state.offered:
         return None
     frames = [[f.flow, f.digest, f.at, f.asking, f.tries] for f in state.frames]
-    return dump([frames, state.slots])
+    return dump([frames, state.slots, [[b.id, b.label, b.value] for b in state.offered]])
 
 
 def state(body: str) -> FlowState:
-    frames, slots = json.loads(body)
+    frames, slots, offered = json.loads(body)
     return FlowState(
-        tuple(Frame(flow, digest, tuple(at), asking, tries) for flow, digest, at, asking, tries in frames), slots
+        tuple(Frame(flow, digest, tuple(at), asking, tries) for flow, digest, at, asking, tries in frames),
+        slots,
+        tuple(Button(*button) for button in offered),
     )
 
 

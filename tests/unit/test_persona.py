@@ -22,7 +22,7 @@ FULL: dict[str, Any] = {
     "system": "system.j2",
     "context": "context.j2",
     "handoff": {"phrases": {"en": ["real person"], "de": ["echter Mensch"]}},
-    "texts": {"greeting": {"en": "Hi from {bot}"}, "error": "Sorry."},
+    "texts": {"help": {"en": "Hi from {bot}"}, "overdue": "Sorry."},
 }
 
 
@@ -31,7 +31,7 @@ def test_a_full_persona_is_read_as_written() -> None:
     assert persona.languages == ("en", "de", "pt-BR")
     assert persona.examples[0].reply == "What is your order number?"
     assert persona.handoff.phrases == {"en": ("real person",), "de": ("echter Mensch",)}
-    assert persona.texts == {"greeting": {"en": "Hi from {bot}"}, "error": "Sorry."}
+    assert persona.texts == {"help": {"en": "Hi from {bot}"}, "overdue": "Sorry."}
     assert persona.parameters == ModelParameters(temperature=0.3, max_tokens=500, stop=("END",), seed=7)
 
 
@@ -64,14 +64,18 @@ def test_a_persona_cannot_be_changed() -> None:
         ({"languages": ["English"]}, ("languages", 0), "'English' is not a language code such as en, de or pt-BR"),
         ({"languages": ["en", False]}, ("languages", 1), 'write the language in quotes, such as "no"'),
         ({"examples": [{"customer": "x"}]}, ("examples", 0, "reply"), "required"),
-        ({"texts": {"greting": "Hi"}}, ("texts",), "there is no text 'greting': did you mean 'greeting'?"),
-        ({"texts": {"greeting": {}}}, ("texts", "greeting"), "at least one language"),
+        ({"texts": {"hlep": "Hi"}}, ("texts",), "there is no text 'hlep': did you mean 'help'?"),
+        ({"texts": {"help": {}}}, ("texts", "help"), "at least one language"),
         (
-            {"texts": {"greeting": "Hi {name}"}},
+            {"texts": {"help": "Hi {name}"}},
             ("texts",),
-            "'greeting' cannot have {name}; its placeholders: {bot}",
+            "'help' cannot have {name}; its placeholders: {bot}",
         ),
-        ({"texts": {"error": {"de": "{bot}"}}}, ("texts",), "'error' cannot have {bot}; its placeholders: none"),
+        (
+            {"texts": {"overdue": {"de": "{bot}"}}},
+            ("texts",),
+            "'overdue' cannot have {bot}; its placeholders: none",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(
