@@ -118,6 +118,15 @@ class QueueContract:
             assert not committed.more
             assert await nothing_to_claim(pair.queue)
 
+    async def test_what_arrives_between_commit_and_release_is_claimed(self, pairs: Pairs) -> None:
+        async with pairs() as pair:
+            await receive(pair, message("m1"))
+            begun = await start(pair)
+            await pair.store.commit(begun.lease, Outcome(positions(begun)), now=NOW)
+            await receive(pair, message("m2"))
+            await pair.queue.release(begun.lease, again_at=None)
+            assert [row.message.id for row in (await start(pair)).pending] == ["m2"]
+
     async def test_a_cancelled_claim_loses_no_turn(self, pairs: Pairs) -> None:
         async with pairs() as pair:
             for round in range(30):

@@ -179,9 +179,15 @@ class EffectsContract:
             assert await pair.store.sweep(now=NOW + 11, keep=10) == 2
             counts = await pair.store.counts()
             assert (counts["inbox_pending"], counts["outbox_pending"]) == (1, 1)
-            (later,) = await receive(pair, message("m3"))
-            assert later.position > begun.pending[0].position
             assert len(await pair.store.transcript(begun.conversation.id)) == 1
+
+    async def test_a_position_is_never_given_twice(self, pairs: Pairs) -> None:
+        async with pairs() as pair:
+            begun = await turn(pair, message("m1"))
+            await pair.store.sweep(now=NOW + 1, keep=0)
+            assert (await pair.store.counts())["inbox"] == 0
+            (later,) = await receive(pair, message("m2"))
+            assert later.position > begun.pending[0].position
 
     # --- reading ---
 

@@ -213,6 +213,23 @@ async def test_the_file_is_for_its_owner_only_and_is_whole_after_closing(tmp_pat
     assert stored_ids(path) == {"m1"}
 
 
+def test_the_writer_waits_for_the_disk_at_each_commit(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    connect.create_file(path)
+    with closing(connect.writing(path)) as connection:
+        said = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "mmap_size", "foreign_keys", "busy_timeout")
+        }
+    assert said == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "mmap_size": 0,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
+
+
 async def test_a_call_after_closing_or_before_opening_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "store.db", enqueue=lambda *_: None)
     for _ in range(2):

@@ -110,12 +110,18 @@ HOT = [
     "SWEEP_OUTBOX", "CONVERSATION", "CONVERSATION_AT", "CONVERSATIONS", "OLDEST_SHOWN", "HANDOFF", "OPEN_HANDOFF",
     "OPEN_HANDOFFS", "TRACES", "USAGE_OF_TURN", "DEAD_LETTERS", "NEXT_TIMER",
 ]  # fmt: skip
-_WHOLE_TABLE = re.compile(r"SCAN (?!waiting|\(subquery)(\w+)(?! USING)")
+WALKS_AN_INDEX = {"OVERDUE", "JOBS", "CONVERSATIONS", "DEAD_LETTERS", "OPEN_HANDOFFS", "NEXT_TIMER"}
+"""These read an index of few rows, or its end only; all others look rows up."""
+_TABLE = re.compile(r"SCAN (?!waiting|CONSTANT|\(subquery)\w+.*")
 
 
 @pytest.mark.parametrize("name", HOT)
-def test_no_frequent_question_reads_a_whole_table(connection: sqlite3.Connection, name: str) -> None:
+def test_frequent_questions_look_rows_up_and_never_read_a_whole_table(
+    connection: sqlite3.Connection, name: str
+) -> None:
     query: str = getattr(queries, name)
     plan = connection.execute("EXPLAIN QUERY PLAN " + query, (1,) * query.count("?")).fetchall()
-    read = [detail for *_, detail in plan]
-    assert not [detail for detail in read if _WHOLE_TABLE.fullmatch(detail)], read
+    scans = [detail for *_, detail in plan if _TABLE.fullmatch(detail)]
+    if name in WALKS_AN_INDEX:
+        scans = [detail for detail in scans if " USING " not in detail]
+    assert not scans
