@@ -108,12 +108,11 @@ def test_a_killed_owner_leaves_the_database_free(tmp_path: Path) -> None:
         assert maintenance.migrate(path) == []
 
 
-async def test_a_program_outside_that_locks_the_database_is_named_busy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connect, "BUSY_SECONDS", 0.1)
+async def test_a_program_outside_that_locks_the_database_is_named_busy(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     async with local_pairs(path)() as pair:
+        assert isinstance(pair.store, SqliteStore)
+        await pair.store._write(lambda c: c.execute("PRAGMA busy_timeout=100").fetchall())
         with closing(sqlite3.connect(path, isolation_level=None)) as foreign:
             foreign.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreBusy, match="outside supportbot"):
