@@ -6,6 +6,15 @@ import os
 
 import pytest
 
+pytest.register_assert_rewrite(
+    "supportbot.testing.pairs",
+    "supportbot.testing.store_contract",
+    "supportbot.testing.store_contract_effects",
+    "supportbot.testing.queue_contract",
+    "supportbot.testing.model_contract",
+    "supportbot.testing.adapter_contract",
+)
+
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -246,7 +246,7 @@ class LimitsSettings(Section):
     """After this time the bot stops trying for the best answer and gives the next best."""
     answer_deadline: Wait = 60.0
     """After this time every customer has heard something; more than `turn_deadline`."""
-    workers: Whole = Field(default=64, ge=1, le=10_000)
+    workers: Whole = Field(default=256, ge=1, le=10_000)
     """How many conversations are worked on at the same time."""
     message_chars: Whole = Field(default=8000, ge=100, le=1_000_000)
     """Longer messages are cut here."""
@@ -273,7 +273,7 @@ class WebSettings(Section):
 class LoggingSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important lines that are written."""
-    format: Literal["text", "json"] = "text"
+    format: Literal["text", "json"] = "json"
     """text for people, json for machines."""
 
 

@@ -54,7 +54,9 @@ def test_the_wheel_carries_the_example_bot_the_adapters_and_the_types(wheel: Pat
 def test_the_installed_wheel_answers_a_customer(site: Path, tmp_path: Path) -> None:
     made = python(site, "-m", "supportbot", "init", str(tmp_path / "bot"), cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    asked = python(site, "-m", "supportbot", "ask", "how long does delivery take?", "--offline", cwd=tmp_path / "bot")
+    asked = python(
+        site, "-m", "supportbot", "ask", "how long does delivery take?", "--offline", cwd=tmp_path / "bot"
+    )
     assert asked.returncode == 0, asked.stderr
     assert "knowledge/" in asked.stdout
 

@@ -118,7 +118,7 @@ def test_a_config_cannot_be_changed() -> None:
 
 def test_an_empty_key_means_its_default() -> None:
     found = config("bot: {name: Acme, locale: }\nmodel:\nlimits:\n  workers:\nweb: {port: null}\nchannels:\n")
-    assert (found.limits.workers, found.web.port, found.bot.locale, found.channels) == (64, 8080, "en", {})
+    assert (found.limits.workers, found.web.port, found.bot.locale, found.channels) == (256, 8080, "en", {})
 
 
 def test_off_is_a_word_and_yes_is_true() -> None:
