@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from supportbot import channels
 from supportbot.config import BotFiles, resolve_model_key
 from supportbot.dialogue import Words
 from supportbot.engine import Script
-from supportbot.errors import UsageError
+from supportbot.errors import ConfigError, Problem, UsageError
 from supportbot.history import Limits
 from supportbot.knowledge import ArticleIndex
 from supportbot.knowledge import load as load_articles
@@ -70,14 +71,12 @@ def articles(files: BotFiles) -> ArticleIndex:
 
 
 def model(files: BotFiles, notice: Callable[[str], None]) -> Model | None:
-    """The configured model with its fallbacks, None without a key. UsageError if the config requires one."""
+    """The configured model with its fallbacks, None without a key. ConfigError if the config requires one."""
     settings = files.config.model
     key = resolve_model_key(files.config, files.env)
     if key is None:
         if settings.required:
-            raise UsageError(
-                "model.required is true and there is no key: set OPENAI_API_KEY, or model.api_key_file"
-            )
+            raise ConfigError([key_problem(files)])
         return None
     base_url = settings.base_url or files.env.get("OPENAI_BASE_URL") or None
     prices = {name: price.model_dump() for name, price in settings.prices.items()}
@@ -98,6 +97,12 @@ def model(files: BotFiles, notice: Callable[[str], None]) -> Model | None:
     return ResilientModel(models, retries=settings.retries, notice=notice)
 
 
+def key_problem(files: BotFiles) -> Problem:
+    """What to say when the config requires a key and there is none."""
+    sentence = "a key is required and there is none: set OPENAI_API_KEY, or model.api_key_file"
+    return files.problem(("model", "required"), sentence)
+
+
 def warm(files: BotFiles, *, with_model: bool) -> None:
     """Loads what is slow to load before the first customer would wait for it."""
     count("warm", files.config.model.name)
@@ -110,14 +115,38 @@ def offline() -> Model:
 
 
 def adapters(files: BotFiles) -> dict[str, Adapter]:
-    return channels.build({name: (one.type, one.options) for name, one in files.config.channels.items()})
+    """One adapter per configured channel. ConfigError has what is wrong in each of them, with its place."""
+    built: dict[str, Adapter] = {}
+    problems: list[Problem] = []
+    for name, one in files.config.channels.items():
+        try:
+            built[name] = channels.load(one.type)(name, one.options)
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except UsageError as error:
+            problems.append(_channel_problem(files, name, str(error)))
+        except Exception as error:  # noqa: BLE001 - somebody else's adapter may raise anything
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            said = f"channel type {one.type!r} fails by itself: {type(error).__name__} in {place.filename}:{place.lineno}"
+            problems.append(_channel_problem(files, name, said))
+    if problems:
+        raise ConfigError(problems)
+    return built
+
+
+def _channel_problem(files: BotFiles, name: str, sentence: str) -> Problem:
+    """The sentence at the key of the channel that it begins with, else at the channel's type."""
+    named = sentence.partition(" ")[0].removeprefix(f"channels.{name}.").partition("[")[0]
+    key = named if named in files.config.channels[name].options else "type"
+    return files.problem(("channels", name, key), sentence)
 
 
 def database(files: BotFiles) -> Path:
-    """The SQLite file of the config's `store`, relative to the config's folder."""
+    """The SQLite file of the config's `store`, relative to the config's folder. ConfigError for another kind."""
     scheme, _, path = files.config.store.partition(":///")
-    if scheme != "sqlite":
-        raise UsageError(f"store: {scheme} is not supported by this version; use sqlite:///data/supportbot.db")
+    if scheme != "sqlite" or not path:
+        sentence = "this version keeps its data in a file: write sqlite:///data/supportbot.db"
+        raise ConfigError([files.problem(("store",), sentence)])
     return files.folder / path
 
 

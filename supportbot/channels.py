@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import Any
 
 from supportbot.errors import UsageError
 from supportbot.protocols import Adapter
@@ -36,11 +34,6 @@ def load(kind: str) -> type[Adapter]:
     if not (isinstance(found, type) and issubclass(found, Adapter)):
         raise UsageError(f"channel type {kind!r} is not an Adapter class")
     return found
-
-
-def build(channels: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, Adapter]:
-    """One adapter per configured channel: name -> (type, options)."""
-    return {name: load(kind)(name, options) for name, (kind, options) in channels.items()}
 
 
 def _find(kind: str) -> object:

@@ -4,47 +4,101 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from supportbot import assembly
 from supportbot.config import BotFiles, Finding, flow_findings, load, resolve_model_key
-from supportbot.errors import ConfigError
+from supportbot.errors import ConfigError, Problem
+from supportbot.prompts import Prompts, Situation
+from supportbot.sandbox import TemplateFailed, Templates
+from supportbot.types import Hit, User
+
+_SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def run(config: Path, *, strict: bool, as_json: bool) -> int:
     try:
         files = load(config, env=os.environ)
+        deeper = _deeper(files)
     except ConfigError as error:
         if as_json:
-            typer.echo(json.dumps([{"level": "error", "problem": str(problem)} for problem in error.problems]))
+            _print_json([("error", str(problem)) for problem in error.problems])
             return 2
         raise
-    lines = [(finding.level, str(finding.problem)) for finding in (*files.findings, *_deeper(files))]
+    lines = [(finding.level, str(finding.problem)) for finding in (*files.findings, *deeper)]
     lines = list(dict.fromkeys(lines))
-    bad = any(level == "error" or strict for level, _ in lines)
     if as_json:
-        typer.echo(
-            json.dumps([{"level": level, "problem": problem} for level, problem in lines], ensure_ascii=False)
-        )
-        return 1 if bad else 0
-    for level, problem in lines:
-        typer.echo(problem if level == "error" else f"{problem} (warning)")
-    typer.echo(_summary(files, len(lines)))
-    return 1 if bad else 0
+        _print_json(lines)
+    else:
+        for level, problem in lines:
+            typer.echo(problem if level == "error" else f"{problem} (warning)")
+        typer.echo(_summary(files, len(lines)))
+    return 1 if any(level == "error" or strict for level, _ in lines) else 0
+
+
+def _print_json(lines: list[tuple[Any, str]]) -> None:
+    found = [{"level": level, "problem": problem} for level, problem in lines]
+    typer.echo(json.dumps(found, ensure_ascii=False))
 
 
 def _deeper(files: BotFiles) -> tuple[Finding, ...]:
-    """What shows only when the parts meet: tools in flows, channels, articles."""
-    tools = assembly.toolbox(files, lambda *args, **facts: None)
-    assembly.adapters(files)
-    assembly.articles(files)
-    return flow_findings(files, {spec.name: spec for spec in tools.specs(include_private=True)})
+    """What shows only when the parts meet: tools in flows, channels, articles. ConfigError has all their problems."""
+    problems: list[Problem] = []
+    tools = _tried(lambda: assembly.toolbox(files, lambda *args, **facts: None), problems)
+    for part in (assembly.database, assembly.adapters, assembly.articles):
+        _tried(lambda part=part: part(files), problems)  # type: ignore[misc]  # mypy cannot type the default
+    if problems:
+        raise ConfigError(problems)
+    specs = {spec.name: spec for spec in tools.specs(include_private=True)}
+    return (*flow_findings(files, specs), *_missing_key(files), *_prompts(files))
+
+
+def _tried(part: Callable[[], Any], problems: list[Problem]) -> Any:
+    try:
+        return part()
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _missing_key(files: BotFiles) -> Iterator[Finding]:
+    if files.config.model.required and resolve_model_key(files.config, files.env) is None:
+        yield Finding("error", assembly.key_problem(files))
+
+
+def _prompts(files: BotFiles) -> Iterator[Finding]:
+    """What goes wrong when the prompts are written as they would be for a customer."""
+    persona = files.persona
+    prompts = Prompts(persona, Templates(files.templates), {"name": files.config.bot.name}, files.flows.offered())
+    situation = Situation(
+        bot_name=files.config.bot.name,
+        persona=persona,
+        user=User("u-1", "Ada"),
+        channel="webhook",
+        locale=files.config.bot.locale,
+        slots={},
+        now=_SOME_DAY,
+        passages=(Hit(source="returns.md", title="Returns", text="Within 30 days.", score=1.0),),
+    )
+    home = (files.folder / files.config.bot.persona).parent
+    for render in (prompts.stable, lambda: prompts.changing(situation)):
+        try:
+            render()
+        except TemplateFailed as error:
+            yield Finding("error", Problem(str(home / error.template), error.line, 1, error.reason))
 
 
 def _summary(files: BotFiles, findings: int) -> str:
     key = "with a model key" if resolve_model_key(files.config, files.env) else "no model key: it runs offline"
     flows, channels = len(files.flows.flows), len(files.config.channels)
-    done = "no findings" if not findings else f"{findings} finding(s)"
-    return f"{done}: {flows} flows, {channels} channel(s), {key}"
+    done = "no findings" if not findings else _counted(findings, "finding")
+    return f"{done}: {_counted(flows, 'flow')}, {_counted(channels, 'channel')}, {key}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
