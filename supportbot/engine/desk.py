@@ -50,8 +50,7 @@ def open_handoff(
 
 def owned(draft: Draft) -> None:
     """What arrives while a human owns the conversation is kept for the human and for later, and answered by nobody."""
-    for inbound in draft.batch:
-        draft.hear(heard(inbound.message), inbound.message.user)
+    hear(draft)
     draft.trace(
         "silent", reason="a human owns the conversation", handoff=draft.handoff.id if draft.handoff else ""
     )
@@ -80,6 +79,13 @@ def timer(draft: Draft, message: Message) -> None:
     elif event.name == CEILING:
         _end(draft, "expired", by="")
         draft.say(Reply(draft.text("handoff_resumed")))
+
+
+def hear(draft: Draft) -> None:
+    """Puts what the customers sent into the turn; an event has no words."""
+    for inbound in draft.batch:
+        if inbound.message.kind != "event":
+            draft.hear(heard(inbound.message), inbound.message.user)
 
 
 def heard(message: Message) -> str:

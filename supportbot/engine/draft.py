@@ -24,6 +24,9 @@ from supportbot.types import (
     User,
 )
 
+OUTSIDE = ("message", "action", "event")
+"""Kinds that come from customers; what a human agent or a timer does concerns the conversation's own customer."""
+
 
 class Draft:
     """Mutable on purpose, and alive for one turn only; `outcome()` freezes it."""
@@ -33,7 +36,8 @@ class Draft:
         self.batch = batch
         self.script = script
         self.moment = moment
-        self.author: User = batch[0].message.user
+        first = batch[0].message
+        self.author: User = first.user if first.kind in OUTSIDE else start.conversation.customer
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
@@ -67,7 +71,10 @@ class Draft:
         self.turn.append(ChatMessage("user", content, self.script.count(content), name=name))
 
     def say(self, reply: Reply, *, name: str = "") -> None:
-        """One message to the customer, and into history."""
+        """One message to the customer, and into history; without any words there is nothing to send."""
+        if not reply.text.strip() and not reply.buttons:
+            self.trace("empty reply", reason="its text came out empty")
+            return
         self.replies.append(reply)
         self.offered = reply.buttons
         content = reply.text
@@ -123,7 +130,7 @@ class Draft:
         return self.handoff
 
     def outcome(self) -> Outcome:
-        if self.state.offered != self.offered:
+        if self.replies and self.state.offered != self.offered:
             self.move(replace(self.state, offered=self.offered))
         changed = self.handoff if self.handoff != self.start.handoff else None
         return Outcome(

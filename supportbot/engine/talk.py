@@ -53,6 +53,7 @@ CANCEL_FLOW = ToolSpec(
     "The customer no longer wants what you were asking about.",
     {"type": "object", "properties": {}, "additionalProperties": False},
 )
+_EMPTY = ModelFailed("empty", "The answer has neither words nor calls.")
 RESERVED = ("hand_over", "start_flow", "cancel_flow", "answer_question")
 
 
@@ -73,7 +74,7 @@ def situation(draft: Draft, hits: tuple[Hit, ...]) -> Situation:
 
 
 def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command | None]:
-    """Answers free words. Returns a command when the model decided on more than words, else None."""
+    """Answers free words. Returns a command when there is more to do than words can, else None."""
     hits = yield from _search(draft, question)
     if not draft.script.has_model:
         if not (yield from _offline(draft, question, hits)):
@@ -83,8 +84,9 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
         result = yield AskModel(_request(draft, question, hits), stream=True)
         draft.spend(getattr(result, "usage", ()))
         if not isinstance(result, ModelAnswer):
-            yield from _ladder(draft, question, hits, result)
-            return None
+            return (yield from _ladder(draft, question, hits, result))
+        if not result.text.strip() and not result.tool_calls:
+            return (yield from _ladder(draft, question, hits, _EMPTY))
         draft.trace("model", model=result.model, calls=[call.name for call in result.tool_calls])
         if not result.tool_calls:
             draft.say(Reply(result.text))
@@ -185,7 +187,7 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
                 command = HandOff(
                     "unknown_outcome", f"The action {call.name} was started; its outcome is unknown."
                 )
-    if command is not None and answer.text:
+    if command is not None and answer.text.strip():
         draft.replies.append(Reply(answer.text))
     return command
 
@@ -213,13 +215,17 @@ def _arguments(call: ToolCall) -> dict[str, Any]:
     return arguments if isinstance(arguments, dict) else {}
 
 
-def _ladder(draft: Draft, question: str, hits: tuple[Hit, ...], failed: Result) -> Steps:
-    """The model could not: an extract from the articles, else a human."""
+def _ladder(
+    draft: Draft, question: str, hits: tuple[Hit, ...], failed: Result
+) -> Generator[Effect, Result, Command | None]:
+    """The model could not: an extract from the articles, else a human. Inside a flow only questions are looked up."""
     name = failed.name if isinstance(failed, ModelFailed) else "error"
     message = failed.message if isinstance(failed, ModelFailed) else ""
     draft.trace("model failed", failed=name, message=message)
-    if not (yield from _offline(draft, question, hits)):
-        desk.open_handoff(draft, HandOff("model_failed", f"The model failed ({name}): {message}"))
+    looked_up = hits if "?" in question or waiting(draft.state, draft.script.book) is None else ()
+    if (yield from _offline(draft, question, looked_up)):
+        return None
+    return HandOff("model_failed", f"The model failed ({name}): {message}")
 
 
 def _offline(draft: Draft, question: str, hits: tuple[Hit, ...]) -> Generator[Effect, Result, bool]:
@@ -227,7 +233,7 @@ def _offline(draft: Draft, question: str, hits: tuple[Hit, ...]) -> Generator[Ef
         return False
     request = ModelRequest((), hits=hits, question=question, locale=draft.locale)
     result = yield AskModel(request, rung="offline")
-    if not isinstance(result, ModelAnswer):
+    if not isinstance(result, ModelAnswer) or not result.text.strip():
         draft.trace("extract", found=False)
         return False
     draft.trace("extract", found=True, sources=list(result.sources))

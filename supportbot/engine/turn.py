@@ -8,7 +8,7 @@ from dataclasses import replace
 from supportbot import history
 from supportbot.dialogue import Heard, cancel, correct, fits, language, question, understand, waiting
 from supportbot.engine import desk
-from supportbot.engine.draft import Draft
+from supportbot.engine.draft import OUTSIDE, Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
 from supportbot.engine.script import Moment, Script
 from supportbot.engine.talk import Steps, converse, extract
@@ -18,6 +18,7 @@ from supportbot.types import (
     AskModel,
     Button,
     Cancel,
+    ChatMessage,
     Command,
     Correct,
     Effect,
@@ -37,7 +38,6 @@ from supportbot.types import (
 )
 
 MAX_ATTEMPTS = 3
-_CUSTOMER = ("message", "action", "event")
 
 
 def batch(pending: Sequence[Inbound], *, everyone: bool = False) -> tuple[Inbound, ...]:
@@ -46,8 +46,8 @@ def batch(pending: Sequence[Inbound], *, everyone: bool = False) -> tuple[Inboun
     `everyone` takes the leading run of all customers' rows, for a notice that ends them together.
     """
     first = pending[0].message
-    if everyone and first.kind in _CUSTOMER:
-        return _leading(pending, lambda message: message.kind in _CUSTOMER)
+    if everyone and first.kind in OUTSIDE:
+        return _leading(pending, lambda message: message.kind in OUTSIDE)
     if first.kind != "message" or first.text.startswith("/"):
         return (pending[0],)
     return _leading(
@@ -66,14 +66,15 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
     first = rows[0].message
     if first.kind == "timer":
         desk.timer(draft, first)
-    elif first.kind not in _CUSTOMER:
+    elif first.kind not in OUTSIDE:
         desk.human(draft, first)
     elif owned:
         desk.owned(draft)
-    elif first.kind == "event":
+    elif all(row.message.kind == "event" for row in rows):
         yield from _event(draft, first)
     else:
         yield from _customer(draft)
+        _never_silent(draft)
     return draft.outcome()
 
 
@@ -88,9 +89,13 @@ def _leading(pending: Sequence[Inbound], belongs: Callable[[Message], bool]) -> 
 
 def _event(draft: Draft, message: Message) -> Steps:
     """Something happened without words: a flow may wait for it, else it is only noted."""
+    moment = draft.moment
+    if moment.unsure:
+        desk.open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
+        return
     command = understand(message, draft.state, draft.script.book, draft.script.words, draft.locale)
-    if isinstance(command, StartFlow) and not draft.moment.overdue:
-        draft.past = tuple(message for turn in draft.start.turns for message in turn.messages)
+    if isinstance(command, StartFlow) and not moment.overdue and moment.attempt <= MAX_ATTEMPTS:
+        yield from _trim(draft)
         yield from start_flow(draft, command)
     else:
         draft.trace(
@@ -98,10 +103,15 @@ def _event(draft: Draft, message: Message) -> Steps:
         )
 
 
+def _never_silent(draft: Draft) -> None:
+    """A customer's turn that came to no words, such as a flow that only sets slots, goes to a human."""
+    if not draft.replies and (draft.handoff is None or not draft.handoff.open):
+        desk.open_handoff(draft, HandOff("error", "The turn ended without an answer for the customer."))
+
+
 def _customer(draft: Draft) -> Steps:
     limit = draft.script.limits.max_tokens // 2
-    for inbound in draft.batch:
-        draft.hear(desk.heard(inbound.message), inbound.message.user)
+    desk.hear(draft)
     draft.turn = [history.fit(message, limit, draft.script.count) for message in draft.turn]
     if _unable(draft):
         return
@@ -141,6 +151,7 @@ def _trim(draft: Draft) -> Steps:
         summary=conversation.summary,
         limits=script.limits,
         incoming=sum(message.tokens for message in draft.turn),
+        count=script.count,
     )
     draft.past = window.past
     draft.recap = conversation.summary
@@ -165,7 +176,8 @@ def _model_summary(draft: Draft, dropped: Sequence[Turn]) -> Generator[Effect, R
         draft.spend(getattr(result, "usage", ()))
         return ""
     draft.spend(result.usage)
-    return result.text
+    limits = draft.script.limits
+    return history.fit(ChatMessage("system", result.text), limits.summary_tokens, draft.script.count).content
 
 
 def _joined(draft: Draft) -> Message:
@@ -245,7 +257,10 @@ def _answer(draft: Draft, message: Message) -> Steps:
         return
     if draft.script.has_model:
         command = yield from converse(draft, desk.heard(message))
-        yield from _follow(draft, command, message)
+        if isinstance(command, HandOff) and command.reason == "model_failed":
+            yield from resume_flow(draft, heard)  # the flow can do without: it says what answer it needs
+        else:
+            yield from _follow(draft, command, message)
         return
     answered = "?" in message.text and (yield from extract(draft, message.text))
     if answered:
