@@ -24,7 +24,11 @@ def fit(reply: Reply, capabilities: Capabilities) -> tuple[Reply, ...]:
 
 
 def split(text: str, limit: int) -> Iterator[str]:
-    """Parts of at most `limit` characters, cut at a paragraph, line, sentence or word, the first that serves."""
+    """Parts of at most `limit` characters, cut at a paragraph, line, sentence or word, the first that serves.
+
+    Only blanks at a cut are lost, and no part is blank unless the whole text is.
+    """
+    text = text.strip() if len(text) > limit else text
     while len(text) > limit:
         cut = _cut(text, limit)
         yield text[:cut].rstrip()
