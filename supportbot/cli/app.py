@@ -65,7 +65,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as findings too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every file of the bot and say what is wrong, with file, line and column."""
+    """Read every file of the bot and say where it is wrong."""
     from supportbot.cli.check import run
 
     raise typer.Exit(run(config, strict=strict, as_json=as_json))
@@ -79,7 +79,7 @@ def chat(
     conversation: Annotated[str, typer.Option(help="Which conversation to go on with.")] = "terminal",
     offline: Annotated[bool, typer.Option("--offline", help="Without a model, even if there is a key.")] = False,
 ) -> None:
-    """Talk to the bot in the terminal, or over a pipe (one message a line)."""
+    """Talk to the bot here, or over a pipe (one message a line)."""
     from supportbot.cli.chat import run
 
     raise typer.Exit(run(config, store=store, name=name, conversation=conversation, offline=offline))
@@ -108,7 +108,9 @@ def ask(
 def serve(
     config: ConfigPath = Path("config.yaml"),
     host: Annotated[str, typer.Option(help="Instead of web.host.")] = "",
-    port: Annotated[int, typer.Option(help="Instead of web.port.")] = -1,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Instead of web.port; 0 takes any free one.")
+    ] = None,
 ) -> None:
     """Answer on every configured channel until SIGTERM or Ctrl-C."""
     from supportbot.cli.serve import run
@@ -123,7 +125,7 @@ def conversations(
     ] = "",
     config: ConfigPath = Path("config.yaml"),
     store: StorePath = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List conversations, the newest first, or show one."""
@@ -143,7 +145,7 @@ def why(
     turns: Annotated[int, typer.Option(min=1, max=100, help="How many of the newest turns.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Explain how the newest answers of a conversation came about."""
+    """Explain how the newest answers came about."""
     from supportbot.cli.reading import explain
 
     explain(config, store, conversation, turns, as_json=as_json)
@@ -153,10 +155,10 @@ def why(
 def usage(
     config: ConfigPath = Path("config.yaml"),
     store: StorePath = None,
-    days: Annotated[int, typer.Option(min=1, max=3650)] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days back.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the model calls of the last days cost, by day, channel and model."""
+    """Show what model calls cost, by day, channel and model."""
     from supportbot.cli.reading import usage_report
 
     usage_report(config, store, days, as_json=as_json)

@@ -32,7 +32,10 @@ def restore(
     config: ConfigPath = Path("config.yaml"),
     store: StorePath = None,
 ) -> None:
-    """Put a backup in the database's place; the old file is kept beside it. Stop the server first."""
+    """Put a backup in the place of the database.
+
+    Stop the server first. The old file is kept beside the new one.
+    """
     from supportbot.stores import maintenance
 
     target = database(config, store)
@@ -42,7 +45,7 @@ def restore(
 
 @app.command()
 def check(config: ConfigPath = Path("config.yaml"), store: StorePath = None, as_json: AsJson = False) -> None:
-    """Look for damage and for messages that are stuck; exit 1 if there is any."""
+    """Look for damage and stuck messages; exit 1 if any."""
     import json
 
     from supportbot.stores import maintenance

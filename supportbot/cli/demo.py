@@ -10,13 +10,10 @@ from supportbot.cli.chat import talk
 from supportbot.cli.init import copy
 from supportbot.config import load
 
-HINT = """
-Try: where's my parcel             (order A-10002, postcode 10115)
-     I want to send it back        (order A-10014, postcode 20457)
-     how do I wash linen?
-     talk to a human
-What you change is really changed, in the shop's own little database.
-"""
+HINT = (
+    'Try: "where\'s my parcel" (order A-10002, postcode 10115) · "I want to send it back" (A-10014, 20457) · '
+    '"how do I wash linen?" · "talk to a human". What you change here is forgotten when you leave.'
+)
 
 
 def run(*, with_model: bool) -> int:

@@ -10,6 +10,14 @@ from typing import Any
 from supportbot.types import Turn
 
 _WHO = {"user": "customer", "assistant": "bot", "system": "note", "tool": "tool"}
+_STEERING = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = dict.fromkeys(_STEERING, "\N{REPLACEMENT CHARACTER}")
+_CONTROLS |= {ord("\n"): "\n", ord("\t"): "    ", ord("\r"): " "}
+
+
+def clean(text: str) -> str:
+    """The text without characters that would steer a terminal; lines stay lines."""
+    return text.translate(_CONTROLS)
 
 
 def at(seconds: float) -> str:
@@ -26,7 +34,7 @@ def transcript(turns: Sequence[Turn]) -> str:
             if message.content:
                 lines.append(f"{who}: " + message.content.replace("\n", "\n    "))
             lines += [f"{who} calls {call.name} {call.arguments}" for call in message.tool_calls]
-    return "\n".join(lines)
+    return clean("\n".join(lines))
 
 
 def trace(entry: Mapping[str, Any]) -> str:
@@ -40,7 +48,7 @@ def trace(entry: Mapping[str, Any]) -> str:
         if step.get("hits"):
             lines += [f"      {hit['score']:.2f}  {hit['title']} ({hit['source']})" for hit in step["hits"]]
     lines += _calls(entry.get("usage", ()))
-    return "\n".join(lines)
+    return clean("\n".join(lines))
 
 
 def _fact(key: str, value: Any) -> str:

@@ -51,7 +51,11 @@ def claim(id: Id, config: ConfigPath = Path("config.yaml"), store: StorePath = N
 
 @app.command()
 def reply(
-    id: Id, text: str, config: ConfigPath = Path("config.yaml"), store: StorePath = None, agent: Agent = ""
+    id: Id,
+    text: Annotated[str, typer.Argument(help="What to say to the customer.")],
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    agent: Agent = "",
 ) -> None:
     """Write to the customer (claims the handoff if nobody has)."""
     _act("human.message", id, text, config, store, agent)
@@ -82,8 +86,14 @@ def give_back(
 
 
 def _act(kind: MessageKind, id: str, text: str, config: Path, store: Path | None, agent: str) -> None:
+    from supportbot.errors import UsageError
+
+    if kind == "human.message" and not text.strip():
+        raise UsageError("There is nothing to say to the customer: the text is empty.")
     path = database(config, store)
     handoff = asyncio.run(_find(path, id))
+    if not handoff.open:
+        raise UsageError(f"{handoff.id} has ended ({handoff.status}): its conversation is the bot's again.")
     running = asyncio.run(_send(path, handoff, kind, text, agent or getpass.getuser()))
     done = {"handoff.claimed": "claimed", "human.message": "answered", "handoff.resolved": "resolved"}
     typer.echo(f"{handoff.id} {done.get(kind, 'returned to the bot')}")

@@ -28,7 +28,17 @@ def database(config: Path, store: Path | None) -> Path:
 
 
 def reading(config: Path, store: Path | None) -> SqliteStore:
-    """A store opened for reading only, beside a running server."""
+    """A store opened for reading only, beside a running server. UsageError if there is no such file yet."""
+    from supportbot.errors import UsageError
     from supportbot.stores import SqliteStore
 
-    return SqliteStore.read_only(database(config, store))
+    path = database(config, store)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a database file with --store.")
+    chat = path.with_name("chat.db")
+    if store is None and not path.exists() and chat.exists():
+        raise UsageError(
+            f"There is no database at {path} yet, `supportbot serve` makes it. "
+            f"What was said in `supportbot chat` is read with --store {chat}"
+        )
+    return SqliteStore.read_only(path)

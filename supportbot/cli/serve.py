@@ -14,18 +14,18 @@ from supportbot.stores import library_warning
 from supportbot.web.server import loop_factory
 
 
-def run(config: Path, *, host: str, port: int) -> int:
+def run(config: Path, *, host: str, port: int | None) -> int:
     files = load(config, env=os.environ)
     settings = files.config.logging
     logs.setup(settings.level, settings.format, secrets=assembly.secrets(files))
     log = logs.get("serve")
+    bot = Bot(files)
     for finding in files.findings:
         log.warning("config", finding=str(finding.problem))
     if library_warning():
         log.warning("sqlite", notice=library_warning())
-    bot = Bot(files)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(bot, host or files.config.web.host, files.config.web.port if port < 0 else port))
+        runner.run(_serve(bot, host or files.config.web.host, files.config.web.port if port is None else port))
     log.info("stopped")
     return 0
 

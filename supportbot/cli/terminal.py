@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TextIO
+from collections.abc import Awaitable, Callable
 
+from supportbot.cli.explaining import clean
+from supportbot.cli.screen import Painter, Screen
 from supportbot.protocols import Adapter
 from supportbot.types import Address, Button, Capabilities, Outgoing, User
 
@@ -12,58 +13,74 @@ NAME = "terminal"
 
 
 class TerminalAdapter(Adapter):
-    """Prints what the bot says; buttons become numbered choices, and a bare number presses one.
+    """Shows what the bot says; buttons become numbered choices, and a bare number presses one.
 
-    `label` stands before each of the bot's messages; empty on a pipe, where only the words are printed.
+    `label` is the bot's name. `speaker` tells who wrote a message that nobody waited for; `happened` is told of
+    events such as "handoff.requested". `waiting` is True while the customer waits for an answer.
     """
 
-    capabilities = Capabilities(buttons=True, streaming=True, burst_wait=0.0, retry_delays=())
+    capabilities = Capabilities(buttons=True, streaming=True, events=True, burst_wait=0.0, retry_delays=())
 
-    def __init__(self, conversation: str, user: User, *, label: str = "", out: TextIO | None = None) -> None:
+    def __init__(self, conversation: str, user: User, screen: Screen, *, label: str) -> None:
         super().__init__(NAME, {})
         self.address = Address(NAME, conversation)
         self.user = user
+        self.screen = screen
         self.buttons: tuple[Button, ...] = ()
-        self._label = label
-        self._out = out or sys.stdout
+        self.label = label
+        self.waiting = False
+        self.speaker: Callable[[Outgoing], Awaitable[str]] | None = None
+        self.happened: Callable[[Outgoing], None] | None = None
+        self._painter: Painter | None = None
         self._streamed = ""
-        self.muted = False
-        self.prompt = ""
 
     async def preview(self, outgoing: Outgoing, text: str) -> str:
-        """Prints what is new of a reply that is still being written."""
-        if self.muted:
+        """Shows what is new of a reply that is still being written; a pipe gets it when it is whole."""
+        if not (self.waiting and self.screen.interactive and outgoing.address == self.address):
             return ""
-        if not self._streamed:
-            self._write(self._label)
-        new = text[len(self._streamed) :] if text.startswith(self._streamed) else "\n" + text
+        if self._painter is not None and not text.startswith(self._streamed):
+            self._end_painting()
+        if self._painter is None:
+            self._painter = self.screen.message(self.label)
+        self._painter.feed(text[len(self._streamed) :])
         self._streamed = text
-        self._write(new)
         return ""
 
     async def send(self, outgoing: Outgoing) -> str:
-        """Prints one message that nobody waits for: a human's answer, or a notice."""
-        if outgoing.address == self.address and outgoing.reply is not None:
-            self._write("\n")
-            self.show(outgoing)
-            self._write(self.prompt)
+        """Shows what nobody waits for: a human's answer, a notice, an event."""
+        if outgoing.address != self.address:
+            return outgoing.id
+        if outgoing.reply is None:
+            if self.happened is not None:
+                self.happened(outgoing)
+            return outgoing.id
+        who = await self.speaker(outgoing) if self.speaker is not None else ""
+        with self.screen.aside():
+            self.show(outgoing, label=who or self.label)
         return outgoing.id
 
-    def show(self, outgoing: Outgoing) -> None:
-        """Prints one of the bot's messages, or what is missing of a streamed one."""
+    def writing(self) -> None:
+        """Shows that an answer is on its way, unless it has begun."""
+        if self._painter is None:
+            self.screen.busy(f"{self.label} is writing …")
+
+    def show(self, outgoing: Outgoing, *, label: str = "") -> None:
+        """Shows one message, or what is missing of a streamed one."""
         reply = outgoing.reply
         if reply is None:
             return
-        if self._streamed and reply.text.startswith(self._streamed):
-            self._write(reply.text[len(self._streamed) :])
-        else:
-            self._write(("\n" if self._streamed else "") + self._label + reply.text)
-        self._streamed = ""
-        self._write("\n")
+        if self._painter is not None and not reply.text.startswith(self._streamed):
+            self._end_painting()
+        if self._painter is None:
+            self._painter = self.screen.message(label or self.label)
+        self._painter.feed(reply.text[len(self._streamed) :])
+        self._end_painting()
         self.buttons = reply.buttons
         for number, button in enumerate(reply.buttons, 1):
-            self._write(f"  {number}. {button.label}\n")
+            self.screen.write(f"  {number}. {clean(button.label)}\n")
+        self.screen.gap()
 
-    def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+    def _end_painting(self) -> None:
+        if self._painter is not None:
+            self._painter.end()
+        self._painter, self._streamed = None, ""
