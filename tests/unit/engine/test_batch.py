@@ -42,8 +42,8 @@ def test_only_the_rows_of_the_turn_are_consumed() -> None:
 def test_a_burst_is_one_question_to_the_model() -> None:
     chat = Chat(script())
     played = chat.say("hello", "my lamp", "is broken", results=[answer("Oh no.")])
-    (asked,) = played.effects
-    users = [one.content for one in asked.request.messages if one.role == "user"]
+    (asked,) = played.asked
+    users = [one.content for one in asked.messages if one.role == "user"]
     assert users == ["hello", "my lamp", "is broken"]
-    assert asked.request.question == "hello\nmy lamp\nis broken"
+    assert asked.question == "hello\nmy lamp\nis broken"
     assert (played.texts, played.outcome.consumed) == (["Oh no."], (1, 2, 3))

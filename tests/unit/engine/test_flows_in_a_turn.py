@@ -51,7 +51,7 @@ def test_a_flow_is_walked_from_its_phrase_to_its_end_without_a_model() -> None:
     assert second.texts == ["Why?"]
     assert [button.label for button in second.outcome.replies[0].buttons] == ["broken", "too small"]
     assert chat.say("2").texts == ["Order lamp comes back because it is too small."]
-    assert not chat.states[ANNA.id].frames
+    assert not chat.in_flow(ANNA)
 
 
 def test_a_pattern_or_a_button_starts_it_too() -> None:
@@ -69,8 +69,8 @@ def test_a_digression_is_answered_by_the_model_and_the_question_asked_again() ->
     chat = in_flow()
     played = chat.say("is it raining?", results=[answer("I cannot see outside.")])
     assert played.texts == ["I cannot see outside.", "Which order?"]
-    (asked,) = played.effects
-    assert "was asked for 'order_number'" in " ".join(one.content for one in asked.request.messages)
+    (asked,) = played.asked
+    assert "was asked for 'order_number'" in " ".join(one.content for one in asked.messages)
     assert chat.say("A-10002", results=[FOUND]).texts == ["Why?"]
 
 
@@ -119,7 +119,7 @@ def test_a_flow_can_be_cancelled(way: str) -> None:
     else:
         played = chat.say("cancel" if way == "word" else "/cancel")
     assert played.texts == [said("cancelled")]
-    assert not chat.states[ANNA.id].frames and not chat.states[ANNA.id].slots
+    assert not chat.in_flow(ANNA)
 
 
 def test_help_inside_a_flow_is_given_and_the_question_asked_again() -> None:
@@ -171,7 +171,7 @@ def test_an_overdue_message_inside_a_flow_gets_the_honest_words_and_no_step_runs
     played = chat.say("A-10002", overdue=True)
     assert played.effects == ()
     assert played.texts == [said("overdue_handoff" if mode == "handoff" else "overdue")]
-    assert bool(chat.states[ANNA.id].frames) == (mode == "notice")
+    assert bool(chat.in_flow(ANNA)) == (mode == "notice")
 
 
 def test_a_tool_that_fails_in_a_flow_goes_to_a_human_with_what_was_gathered() -> None:
@@ -241,6 +241,6 @@ def test_the_model_is_shown_only_the_authors_slots() -> None:
     chat = in_flow()
     chat.say("A-10002", results=[FOUND])
     played = chat.say("what do you know of me?", user=BEN, results=[answer("Nothing.")])
-    (asked,) = played.effects
-    stated = [one.content for one in asked.request.messages if one.role == "system"]
+    (asked,) = played.asked
+    stated = [one.content for one in asked.messages if one.role == "system"]
     assert "A-10002" not in " ".join(stated)

@@ -125,10 +125,10 @@ def test_the_first_of_several_decisions_counts() -> None:
 
 def test_the_model_is_offered_only_the_decisions_that_are_possible() -> None:
     chat = Chat(script(ORDER))
-    (first,) = chat.say("hm", results=[answer("", call("start_flow", '{"flow": "order_status"}'))]).effects
-    (second,) = chat.say("hm", results=[answer("Yes.")]).effects
-    assert [tool.name for tool in first.request.tools] == ["find_order", "hand_over", "start_flow"]
-    assert [tool.name for tool in second.request.tools][-2:] == ["cancel_flow", "answer_question"]
+    (first,) = chat.say("hm", results=[answer("", call("start_flow", '{"flow": "order_status"}'))]).asked
+    (second,) = chat.say("hm", results=[answer("Yes.")]).asked
+    assert [tool.name for tool in first.tools] == ["find_order", "hand_over", "start_flow"]
+    assert [tool.name for tool in second.tools][-2:] == ["cancel_flow", "answer_question"]
 
 
 # --- the ladder ----------------------------------------------------------------------------------------------
@@ -196,8 +196,8 @@ def test_a_message_longer_than_the_limit_is_cut_for_the_question_and_shortened_i
     bot = script(max_message_chars=50)
     long = "word " * 9000
     played = Chat(bot).say(long, results=[answer("That was long.")])
-    (asked,) = played.effects
-    assert len(asked.request.question) <= 50
+    (asked,) = played.asked
+    assert len(asked.question) <= 50
     assert played.outcome.turn[0].tokens <= bot.limits.max_tokens // 2
     assert "left out" in played.outcome.turn[0].content
     assert played.texts == ["That was long."]
@@ -239,8 +239,8 @@ def test_other_peoples_words_stand_under_their_own_names() -> None:
     chat = Chat(script())
     chat.say("I am Anna", results=[answer("Hi Anna.")])
     played = chat.say("and I am Ben", user=BEN, results=[answer("Hi Ben.")])
-    (asked,) = played.effects
-    users = [(one.name, one.content) for one in asked.request.messages if one.role == "user"]
+    (asked,) = played.asked
+    users = [(one.name, one.content) for one in asked.messages if one.role == "user"]
     assert users == [("", "I am Anna"), ("Ben", "and I am Ben")]
 
 
@@ -280,5 +280,5 @@ def test_each_author_keeps_the_slots_of_their_own_flow() -> None:
     chat.say("where is my order", user=BEN)
     assert set(chat.states) == {ANNA.id, BEN.id}
     assert chat.say("A-10001", user=BEN).texts == ["Order A-10001 is on its way."]
-    assert chat.states[ANNA.id].frames and not chat.states[BEN.id].frames
+    assert chat.in_flow(ANNA) and not chat.in_flow(BEN)
     assert chat.say("A-10002").texts == ["Order A-10002 is on its way."]

@@ -8,7 +8,7 @@ import pytest
 from turning import DOWN, Chat, Played, answer, call, count_words, script
 
 from supportbot.history import Limits
-from supportbot.types import AskModel, ToolResult
+from supportbot.types import ToolResult
 
 
 def long_chat(summary: str) -> Chat:
@@ -23,9 +23,8 @@ def long_chat(summary: str) -> Chat:
 
 
 def shown(played: Played) -> str:
-    asked = played.effects[-1]
-    assert isinstance(asked, AskModel)
-    return "\n".join(one.content for one in asked.request.messages)
+    asked = played.asked[-1]
+    return "\n".join(one.content for one in asked.messages)
 
 
 def test_a_cut_takes_the_oldest_turns_and_puts_an_extract_in_their_place() -> None:
@@ -34,7 +33,7 @@ def test_a_cut_takes_the_oldest_turns_and_puts_an_extract_in_their_place() -> No
     assert played.outcome.cut == 2 and "trimmed" in played.steps
     assert played.outcome.summary and "A-10000" in played.outcome.summary
     assert "A-10000" in shown(played)
-    assert [one.content[:16] for one in played.effects[-1].request.messages if one.role == "user"] == [  # type: ignore[union-attr]
+    assert [one.content[:16] for one in played.asked[-1].messages if one.role == "user"] == [
         "My order A-10002",
         "My order A-10003",
         "and now? more mo",
@@ -52,7 +51,7 @@ def test_without_a_summary_what_is_cut_is_gone_from_the_models_view() -> None:
 def test_the_model_may_write_the_summary() -> None:
     chat = long_chat("model")
     played = chat.say("and now? " + "more " * 100, results=[answer("She has four orders."), answer("Now.")])
-    assert [effect.request.purpose for effect in played.effects] == ["summary", "reply"]  # type: ignore[union-attr]
+    assert [one.purpose for one in played.asked] == ["summary", "reply"]
     assert played.outcome.summary == "She has four orders."
     assert "She has four orders." in shown(played)
 
@@ -84,10 +83,9 @@ def test_a_cut_never_parts_a_call_from_its_result() -> None:
     for number in range(8):
         results = [answer("", call("find_order", id=f"x{number}")), ToolResult("found " * 20), answer("Here.")]
         played = chat.say("order? " + "word " * 10, results=results)
-        asked = played.effects[-1]
-        assert isinstance(asked, AskModel)
-        called = [one.id for message in asked.request.messages for one in message.tool_calls]
-        returned = [message.tool_call_id for message in asked.request.messages if message.role == "tool"]
+        asked = played.asked[-1]
+        called = [one.id for message in asked.messages for one in message.tool_calls]
+        returned = [message.tool_call_id for message in asked.messages if message.role == "tool"]
         assert called == returned
     assert chat.conversation.cut > 0
 

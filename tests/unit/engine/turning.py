@@ -21,6 +21,7 @@ from supportbot.texts import WORDS, text
 from supportbot.types import (
     Action,
     Address,
+    AskModel,
     Conversation,
     Effect,
     Event,
@@ -32,6 +33,7 @@ from supportbot.types import (
     MessageKind,
     ModelAnswer,
     ModelFailed,
+    ModelRequest,
     Outcome,
     Result,
     SearchResult,
@@ -131,6 +133,11 @@ class Played:
         return [kind for kind, _ in self.outcome.events]
 
     @property
+    def asked(self) -> list[ModelRequest]:
+        """What the model was asked, on any rung."""
+        return [effect.request for effect in self.effects if isinstance(effect, AskModel)]
+
+    @property
     def steps(self) -> list[Any]:
         return [step["step"] for step in self.outcome.trace.steps]
 
@@ -185,6 +192,9 @@ class Chat:
         self.commit(start, played.outcome)
         return played
 
+    def in_flow(self, user: User = ANNA) -> bool:
+        return bool(self.states.get(user.id, FlowState()).frames)
+
     def start(self, *messages: Message) -> TurnInput:
         lease = Lease("c_1", self.conversation.turn + 1, 1, self.now + 90)
         pending = tuple(Inbound(at, one, self.now) for at, one in enumerate(messages, 1))
@@ -203,7 +213,7 @@ class Chat:
         assert history.sound(outcome.turn) == outcome.turn, "a call without its result, or a stray result"
         assert all(one.content.strip() or one.tool_calls for one in outcome.turn if one.role == "assistant")
         self.turns = (*self.turns, Turn(start.lease.sequence, outcome.turn))
-        self.states = {**self.states, **outcome.states}
+        self.states = {**({} if outcome.reset else self.states), **outcome.states}
         self.handoff = outcome.handoff or self.handoff
         old = self.conversation
         self.conversation = replace(

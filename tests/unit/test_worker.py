@@ -1,0 +1,380 @@
+"""A turn's way through the worker: late messages, frozen and crashing workers, the watchdog, previews."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crashing import REFUND, Shop, message, write
+
+from supportbot.bot import Bot
+from supportbot.models import Line, ScriptedModel
+from supportbot.testing.local_pair import local_pairs
+from supportbot.types import Capabilities, Handoff, ModelAnswer, ModelRequest, Outgoing, ToolCall, Turn
+
+ROOT = Path(__file__).parents[2]
+LOOK_UP = ToolCall("call-0", "look_up", '{"order": "A-10002"}')
+
+
+class Clock:
+    """The real time, and what a test adds to it."""
+
+    def __init__(self, ahead: float = 0.0) -> None:
+        self.ahead = ahead
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class Model:
+    """Asks a function for each answer; it may wait and do things meanwhile."""
+
+    def __init__(self, script: Callable[[int, ModelRequest], Awaitable[ModelAnswer]]) -> None:
+        self._script = script
+        self.requests: list[ModelRequest] = []
+
+    async def complete(self, request: ModelRequest, *, seconds: float, on_text: Any = None) -> ModelAnswer:
+        self.requests.append(request)
+        return await self._script(len(self.requests), request)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, model: Any, *, shop: Shop | None = None, clock: Clock | None = None, **config: Any
+) -> AsyncIterator[tuple[Bot, Shop]]:
+    shop = shop or Shop()
+    shop.capabilities = replace(shop.capabilities, burst_wait=0.0)
+    path = write(folder, **config)
+    bot = Bot.from_config(
+        path, env={}, model=model, channels={"shop": shop}, only_channels=True, clock=clock or Clock()
+    )
+    async with bot:
+        yield bot, shop
+
+
+async def sent(shop: Shop, count: int, seconds: float = 10.0) -> list[str]:
+    """The texts delivered, once there are so many."""
+    async with asyncio.timeout(seconds):
+        while len(shop.sent) < count:
+            await asyncio.sleep(0.005)
+    return [one.reply.text if one.reply else "" for one in shop.sent]
+
+
+def answering(shop: Shop) -> list[tuple[str, ...]]:
+    return [one.in_reply_to for one in shop.sent]
+
+
+def ledger(folder: Path) -> list[str]:
+    """The orders refunded so far."""
+    path = folder / "ledger"
+    return path.read_text().split() if path.exists() else []
+
+
+def heard(request: ModelRequest) -> list[str]:
+    return [one.content for one in request.messages if one.role == "user"]
+
+
+async def quiet(seconds: float = 0.15) -> None:
+    """Long enough for a second copy to come, if one were to come."""
+    await asyncio.sleep(seconds)
+
+
+# --- late messages -------------------------------------------------------------------------------------------
+
+
+async def test_late_messages_are_taken_in_at_most_twice(tmp_path: Path) -> None:
+    async def chatty(count: int, request: ModelRequest) -> ModelAnswer:
+        if count <= 3:
+            await bot.receive(message(f"late-{count}", f"more {count}"))
+        return ModelAnswer(f"answer {count}")
+
+    model = Model(chatty)
+    async with running(tmp_path, model) as (bot, shop):
+        await bot.receive(message("first", "hello"))
+        assert await sent(shop, 2) == ["answer 3", "answer 4"]
+    assert answering(shop) == [("first", "late-1", "late-2"), ("late-3",)]
+    assert [heard(request)[-1] for request in model.requests] == ["hello", "more 1", "more 2", "more 3"]
+
+
+async def test_a_late_message_waits_its_turn_once_an_action_was_carried_out(tmp_path: Path) -> None:
+    async def acting(count: int, request: ModelRequest) -> ModelAnswer:
+        if count == 2:
+            await bot.receive(message("late", "and thanks"))
+        return ModelAnswer("", (REFUND,)) if count == 1 else ModelAnswer(f"answer {count}")
+
+    async with running(tmp_path, Model(acting)) as (bot, shop):
+        await bot.receive(message("first"))
+        assert await sent(shop, 2) == ["answer 2", "answer 3"]
+    assert answering(shop) == [("first",), ("late",)]
+    assert ledger(tmp_path) == ["A-10002"]
+
+
+async def test_a_late_message_is_still_taken_in_after_a_call_that_changes_nothing(tmp_path: Path) -> None:
+    async def looking(count: int, request: ModelRequest) -> ModelAnswer:
+        if count == 2:
+            await bot.receive(message("late", "and thanks"))
+        return ModelAnswer("", (LOOK_UP,)) if count == 1 else ModelAnswer(f"answer {count}")
+
+    async with running(tmp_path, Model(looking)) as (bot, shop):
+        await bot.receive(message("first"))
+        assert await sent(shop, 1) == ["answer 3"]
+    assert answering(shop) == [("first", "late")]
+
+
+class Streaming(Shop):
+    """A channel that shows replies while they are written."""
+
+    capabilities = Capabilities(streaming=True)
+    trouble: BaseException | None = None
+
+    async def preview(self, outgoing: Outgoing, text: str) -> str:
+        self.shown.append(text)
+        if self.trouble is not None:
+            raise self.trouble
+        return "shown-1"
+
+
+async def test_a_late_message_waits_its_turn_once_something_was_shown(tmp_path: Path) -> None:
+    class Writing(ScriptedModel):
+        async def complete(self, request: ModelRequest, *, seconds: float, on_text: Any = None) -> ModelAnswer:
+            answer = await super().complete(request, seconds=seconds, on_text=on_text)
+            if len(self.requests) == 1:
+                await bot.receive(message("late", "more"))
+            return answer
+
+    model = Writing(["On its way.", "Second."])
+    async with running(tmp_path, model, shop=Streaming()) as (bot, shop):
+        await bot.receive(message("first"))
+        assert await sent(shop, 2) == ["On its way.", "Second."]
+    assert answering(shop) == [("first",), ("late",)]
+    assert shop.shown[:3] == ["On ", "On its ", "On its way."]
+    assert shop.sent[0].preview == "shown-1", "the outbox finishes the message that was shown"
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError("garbage"), TimeoutError(), ExceptionGroup("g", [OSError()])])
+async def test_a_preview_that_fails_costs_only_the_preview(tmp_path: Path, trouble: BaseException) -> None:
+    shop = Streaming()
+    shop.trouble = trouble
+    async with running(tmp_path, ScriptedModel(["One two three."]), shop=shop) as (bot, _):
+        await bot.receive(message("first"))
+        assert await sent(shop, 1) == ["One two three."]
+    assert shop.shown == ["One "], "it is not tried again in the same turn"
+
+
+async def test_the_text_before_a_call_is_not_shown_again_before_the_answer(tmp_path: Path) -> None:
+    model = ScriptedModel([Line(("Let me look.",), (LOOK_UP,)), "Found it."])
+    shop = Streaming()
+    async with running(tmp_path, model, shop=shop) as (bot, _):
+        await bot.receive(message("first"))
+        assert await sent(shop, 1) == ["Found it."]
+    assert shop.shown == ["Let me look.", "Found ", "Found it."]
+
+
+# --- who holds the turn --------------------------------------------------------------------------------------
+
+
+async def test_a_frozen_worker_cannot_commit_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    async def frozen(count: int, request: ModelRequest) -> ModelAnswer:
+        if count == 1:
+            (one,) = await bot.store.conversations()
+            await bot.store.seize(one.id, until=time.time() + 90)
+        return ModelAnswer(f"answer {count}")
+
+    model = Model(frozen)
+    async with running(tmp_path, model) as (bot, shop):
+        await bot.receive(message("first"))
+        assert await sent(shop, 1) == ["answer 2"]
+        await quiet()
+        (conversation,) = await bot.store.conversations()
+        turns = await bot.store.transcript(conversation.id)
+    assert (len(shop.sent), len(turns)) == (1, 1), "what the frozen one had decided was refused"
+
+
+async def test_a_frozen_worker_that_lost_its_turn_carries_out_no_action(tmp_path: Path) -> None:
+    async def frozen(count: int, request: ModelRequest) -> ModelAnswer:
+        if count == 1:
+            (one,) = await bot.store.conversations()
+            await bot.store.seize(one.id, until=time.time() + 90)
+        return ModelAnswer("", (REFUND,)) if count <= 2 else ModelAnswer("Refunded.")
+
+    async with running(tmp_path, Model(frozen)) as (bot, shop):
+        await bot.receive(message("first"))
+        assert await sent(shop, 1) == ["Refunded."]
+    assert ledger(tmp_path) == ["A-10002"]
+
+
+async def test_a_turn_that_the_config_lets_last_long_is_not_given_to_another_worker(tmp_path: Path) -> None:
+    clock, go = Clock(), asyncio.Event()
+
+    async def slow(count: int, request: ModelRequest) -> ModelAnswer:
+        if heard(request)[-1] == "slow":
+            await go.wait()
+        return ModelAnswer(f"answer to {heard(request)[-1]}")
+
+    model = Model(slow)
+    limits = {"turn_deadline": "5m", "answer_deadline": "6m"}
+    async with running(tmp_path, model, clock=clock, limits=limits) as (bot, shop):
+        await bot.receive(message("a", "slow"))
+        await asyncio.sleep(0.05)
+        clock.ahead = 120.0
+        await bot.receive(message("b", "quick", chat="ben"))
+        assert await sent(shop, 1) == ["answer to quick"]
+        await quiet()
+        go.set()
+        assert (await sent(shop, 2))[1] == "answer to slow"
+    assert len(model.requests) == 2
+
+
+async def test_the_watchdog_ends_what_is_overdue_and_the_late_answer_is_not_sent(tmp_path: Path) -> None:
+    clock = Clock()
+
+    async def slow(count: int, request: ModelRequest) -> ModelAnswer:
+        await asyncio.sleep(1.4)
+        return ModelAnswer("too late")
+
+    async with running(tmp_path, Model(slow), clock=clock) as (bot, shop):
+        await bot.receive(message("a", "hello?"))
+        await bot.receive(message("b", "anyone?"))
+        await asyncio.sleep(0.05)
+        clock.ahead = 61.0
+        (text,) = await sent(shop, 1)
+        await quiet(1.6)
+        (handoff,) = await bot.store.handoffs()
+    assert "passed your message on" in text and handoff.reason == "deadline"
+    assert answering(shop) == [("a", "b")]
+
+
+async def test_a_turn_that_breaks_the_bot_is_tried_again(tmp_path: Path) -> None:
+    async def broken(count: int, request: ModelRequest) -> ModelAnswer:
+        if count == 1:
+            raise RuntimeError("a bug")
+        return ModelAnswer("All is well.")
+
+    async with running(tmp_path, Model(broken)) as (bot, shop):
+        await bot.receive(message("a", "hello"))
+        assert await sent(shop, 1) == ["All is well."]
+
+
+async def test_a_turn_that_keeps_breaking_the_bot_goes_to_a_human(tmp_path: Path) -> None:
+    write(tmp_path)
+    async with local_pairs(tmp_path / "data" / "supportbot.db")() as pair:
+        receipt = await pair.store.receive(message("a", "hello"), now=time.time(), ready_at=time.time())
+        for _ in range(3):
+            lease = await pair.store.seize(receipt.conversation, until=time.time() + 90)
+            assert await pair.store.begin(lease, now=time.time()) is not None
+    model = ScriptedModel(["never asked"])
+    async with running(tmp_path, model) as (bot, shop):
+        await sent(shop, 1)
+        (handoff,) = await bot.store.handoffs()
+    assert (handoff.reason, model.requests) == ("error", [])
+
+
+async def test_a_turn_that_ignores_its_cancellation_does_not_keep_the_bot_from_closing(tmp_path: Path) -> None:
+    free = asyncio.Event()
+
+    async def stubborn(count: int, request: ModelRequest) -> ModelAnswer:
+        while not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+        return ModelAnswer("free")
+
+    async with running(tmp_path, Model(stubborn)) as (bot, _):
+        bot.drain_turns = 0.05
+        await bot.receive(message("a", "hello"))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        await bot.close()
+        assert time.monotonic() - began < 4
+        free.set()
+        await quiet(0.05)
+        await bot.open()
+
+
+# --- crashes -------------------------------------------------------------------------------------------------
+
+
+def crash(folder: Path, where: str) -> None:
+    """Runs a bot in a process of its own until it kills itself there."""
+    command = [sys.executable, str(Path(__file__).with_name("crashing.py")), str(folder), where]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'adapters'}"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    (folder / "die").unlink(missing_ok=True)
+
+
+async def after(folder: Path, model: Any, **options: Any) -> tuple[list[str], list[Handoff], tuple[Turn, ...]]:
+    """What the customer gets after the restart, the open handoffs, and the transcript."""
+    async with running(folder, model, **options) as (bot, shop):
+        texts = await sent(shop, 1)
+        await quiet()
+        assert len(shop.sent) == 1
+        (conversation,) = await bot.store.conversations()
+        return texts, list(await bot.store.handoffs()), await bot.store.transcript(conversation.id)
+
+
+async def test_an_action_cut_off_by_a_crash_is_not_repeated_and_a_human_looks(tmp_path: Path) -> None:
+    crash(tmp_path, "in the tool")
+    assert ledger(tmp_path) == ["A-10002"]
+    model = ScriptedModel(["never asked"])
+    texts, (handoff,), (turn,) = await after(tmp_path, model)
+    assert ledger(tmp_path) == ["A-10002"], "it was called once"
+    assert (handoff.reason, model.requests) == ("unknown_outcome", [])
+    assert "passed your conversation on" in texts[0]
+    (told,) = [one.content for one in turn.messages if one.role == "tool"]
+    assert "unknown" in told and "Do not repeat it" in told
+
+
+async def test_after_a_long_downtime_the_human_still_learns_of_the_action(tmp_path: Path) -> None:
+    crash(tmp_path, "in the tool")
+    _, (handoff,), _ = await after(tmp_path, ScriptedModel(["never asked"]), clock=Clock(3600.0))
+    assert handoff.reason == "unknown_outcome" and "unknown outcome" in handoff.detail
+    assert ledger(tmp_path) == ["A-10002"]
+
+
+async def test_a_turn_goes_on_from_its_journal_behind_a_finished_action(tmp_path: Path) -> None:
+    crash(tmp_path, "after the tool")
+    model = ScriptedModel(["Refunded."])
+    texts, handoffs, (turn,) = await after(tmp_path, model)
+    assert (texts, handoffs, ledger(tmp_path)) == (["Refunded."], [], ["A-10002"])
+    (asked,) = model.requests
+    assert [one.content for one in asked.messages if one.role == "tool"] == ["refunded A-10002"]
+    assert [one.role for one in turn.messages] == ["user", "assistant", "tool", "assistant"]
+
+
+async def test_a_config_edited_between_makes_a_human_look_and_nothing_is_done_again(tmp_path: Path) -> None:
+    crash(tmp_path, "after the tool")
+    (tmp_path / "prompts" / "persona.yaml").write_text("name: Otto\nlanguages: [en]\n")
+    model = ScriptedModel([REFUND, "Refunded."])
+    _, (handoff,), _ = await after(tmp_path, model)
+    assert (handoff.reason, ledger(tmp_path), model.requests) == ("unknown_outcome", ["A-10002"], [])
+
+
+async def test_a_turn_without_actions_simply_begins_again_after_a_crash(tmp_path: Path) -> None:
+    crash(tmp_path, "in the model")
+    texts, handoffs, _ = await after(tmp_path, ScriptedModel(["Here I am."]))
+    assert (texts, handoffs) == (["Here I am."], [])
+
+
+async def test_what_arrived_after_the_crash_is_the_next_turn(tmp_path: Path) -> None:
+    crash(tmp_path, "after the tool")
+    async with local_pairs(tmp_path / "data" / "supportbot.db")() as pair:
+        await pair.store.receive(message("m2", "hello?"), now=time.time(), ready_at=time.time())
+    async with running(tmp_path, ScriptedModel(["Refunded.", "Yes?"])) as (_, shop):
+        assert await sent(shop, 2) == ["Refunded.", "Yes?"]
+    assert answering(shop) == [("m1",), ("m2",)]
+    assert ledger(tmp_path) == ["A-10002"]
