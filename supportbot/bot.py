@@ -7,6 +7,7 @@ closes. Whatever does not finish in its time is found again at the next start.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from supportbot import assembly, logs
 from supportbot.clockwork import Clockwork
 from supportbot.config import BotFiles, load
 from supportbot.errors import ChannelRefused, StoreError
+from supportbot.house import House
 from supportbot.outbox import Outbox, Sender
 from supportbot.protocols import Adapter, ChannelContext, Model
 from supportbot.queues.local import LocalQueue
@@ -25,7 +27,7 @@ from supportbot.types import Capabilities, Message, Outgoing, Receipt
 from supportbot.waits import Wait, Waits
 from supportbot.web import control, egress
 from supportbot.webhooks import RETRY_DELAYS, SignedEndpoint, outgoing_object
-from supportbot.worker import House, Worker
+from supportbot.worker import Worker
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -82,7 +84,8 @@ class Bot:
         self._model = self._chosen(model)
         self._notifier = self._make_notifier()
         self._waits = Waits()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._opened = contextlib.AsyncExitStack()
 
     @classmethod
     def from_config(
@@ -121,43 +124,50 @@ class Bot:
         await self.close()
 
     async def open(self) -> None:
-        """Takes the database, starts the channels and the loops. Raises StoreBusy, StoreNewer, StoreFull."""
+        """Takes the database, starts the channels and the loops. Raises StoreBusy, StoreNewer, StoreFull.
+
+        What was opened before an error is closed again.
+        """
+        async with contextlib.AsyncExitStack() as opened:
+            await self._open(opened)
+            self._opened = opened.pop_all()
+
+    async def close(self) -> None:
+        await self._opened.aclose()
+
+    async def _open(self, opened: contextlib.AsyncExitStack) -> None:
+        """Opens room by room; they close in the opposite order, also when one of them fails at it."""
+        if self._model is not None:
+            opened.push_async_callback(self._model.close)
         self.store, self.queue = self._rooms()
         await self.store.open()
+        opened.push_async_callback(self.store.close)
+        opened.push_async_callback(self.queue.close)
         await asyncio.to_thread(assembly.warm, self.files, with_model=self.has_model)
         senders: dict[str, Sender] = dict(self.adapters)
         if self._notifier is not None:
             senders[NOTIFY] = self._notifier
+            opened.push_async_callback(self._notifier.close)
         self.outbox = Outbox(self.store, senders, self._waits, clock=self._clock, log=self._log)
         self.house = self._house()
         await self.queue.restore(await self.store.pending())
         self.worker = Worker(self.house, slots=self.files.config.limits.workers)
         context = ChannelContext(self, egress.client, self._log)
         for adapter in self.adapters.values():
+            opened.push_async_callback(adapter.stop)
             await adapter.start(context)
+        opened.push_async_callback(self._drain)
         clockwork = Clockwork(self.house, self.worker, keep_finished=self.files.config.privacy.keep_finished)
-        loops = (*clockwork.loops(), self.outbox.run(), self.worker.run())
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        loops = {"outbox": self.outbox.run(), "worker": self.worker.run(), **clockwork.loops()}
+        self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in loops.items()}
 
-    async def close(self) -> None:
-        await self._stop_loops(keep_outbox=True)
+    async def _drain(self) -> None:
+        """No more turns are begun; what runs finishes, what is ready is sent."""
+        for loop in self._loops.values():
+            loop.cancel()
+        await asyncio.gather(*self._loops.values(), return_exceptions=True)
         await self.worker.drain(self.drain_turns)
         await self.outbox.drain(self.drain_outbox)
-        await self._stop_loops(keep_outbox=False)
-        for adapter in self.adapters.values():
-            await adapter.stop()
-        if self._notifier is not None:
-            await self._notifier.close()
-        if self._model is not None:
-            await self._model.close()
-        await self.queue.close()
-        await self.store.close()
-
-    async def _stop_loops(self, *, keep_outbox: bool) -> None:
-        ending = [task for task in self._tasks if not (keep_outbox and task is self._tasks[-2])]
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
 
     def _rooms(self) -> tuple[SqliteStore, LocalQueue]:
         queue = LocalQueue(clock=self._clock)
@@ -172,6 +182,7 @@ class Bot:
             store=self.store,
             queue=self.queue,
             outbox=self.outbox,
+            waits=self._waits,
             adapters=self.adapters,
             model=self._model or assembly.offline(),
             offline=assembly.offline(),
@@ -223,7 +234,9 @@ class Bot:
                 await self.store.next_timer()
         except (StoreError, TimeoutError) as error:
             return {"store": str(error) or "the store does not answer", "config": "ok"}
-        return {"store": "ok", "migrations": "ok", "config": "ok"}
+        stopped = [name for name, loop in self._loops.items() if loop.done()]
+        loops = f"{', '.join(stopped)} stopped: restart the server" if stopped else "ok"
+        return {"store": "ok", "migrations": "ok", "config": "ok", "loops": loops}
 
     async def serve(
         self,

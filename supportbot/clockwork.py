@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from supportbot.errors import StoreError
+from supportbot.house import House
 from supportbot.protocols import Store
-from supportbot.worker import House, Worker
+from supportbot.worker import Worker
 
 _WATCH_EVERY = 1.0
 _SWEEP_EVERY = 600.0
 _LONGEST_SLEEP = 60.0
+_AT_ONCE = 32
+_MOST_ROUNDS = 1000
 
 
 class Clockwork:
@@ -25,8 +28,8 @@ class Clockwork:
         self._timer_set = asyncio.Event()
         house.timers_set = self._timer_set.set
 
-    def loops(self) -> tuple[Coroutine[Any, Any, None], ...]:
-        return (self._timers(), self._watchdog(), self._sweeper())
+    def loops(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        return {"timers": self._timers(), "watchdog": self._watchdog(), "sweeper": self._sweeper()}
 
     async def _timers(self) -> None:
         while True:
@@ -51,10 +54,14 @@ class Clockwork:
 
     async def _rescue(self) -> None:
         house = self._house
-        rows = await house.store.overdue(before=house.clock() - house.notice_within)
-        for conversation, since in rows:
-            house.log("watchdog.overdue", conversation=conversation, waited=round(house.clock() - since, 1))
-            await self._worker.rescue(conversation)
+        for _ in range(_MOST_ROUNDS):
+            # asked again for each round, because a rescue must not take away a turn that is no longer overdue
+            rows = await house.store.overdue(before=house.clock() - house.notice_within)
+            for conversation, since in rows[:_AT_ONCE]:
+                house.log("watchdog.overdue", conversation=conversation, waited=round(house.clock() - since, 1))
+            await asyncio.gather(*(self._worker.rescue(conversation) for conversation, _ in rows[:_AT_ONCE]))
+            if len(rows) <= _AT_ONCE:
+                return
 
     async def _sweeper(self) -> None:
         while True:
@@ -71,4 +78,6 @@ class Clockwork:
             return await step()
         except StoreError as error:
             self._house.log("store.failed", error=str(error))
-            return self._house.clock() + 1.0
+        except Exception as error:  # noqa: BLE001 - named boundary: a loop must outlive any one step
+            self._house.log("clockwork.failed", error=type(error).__name__, exc_info=True)
+        return self._house.clock() + 1.0

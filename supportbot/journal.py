@@ -10,15 +10,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from supportbot.protocols import Store
 from supportbot.types import (
+    AskModel,
     CallTool,
     Effect,
     JournalEntry,
@@ -26,12 +28,14 @@ from supportbot.types import (
     ModelAnswer,
     ModelFailed,
     Result,
+    Search,
     SearchResult,
     ToolResult,
 )
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (ModelAnswer, ModelFailed, ToolResult, SearchResult)
+    kind.__name__: TypeAdapter(kind)
+    for kind in (ModelAnswer, ModelFailed, ToolResult, SearchResult, AskModel, CallTool, Search)
 }
 UNKNOWN = ToolResult(
     "The outcome of this action is unknown: it was started before an interruption. Do not repeat it.",
@@ -56,6 +60,25 @@ class Opening:
     positions: tuple[int, ...]
 
 
+_OPENING = TypeAdapter(Opening)
+
+
+def left_open(entries: tuple[JournalEntry, ...]) -> str:
+    """A sentence about an action that an interrupted attempt started or did; "" if there was none."""
+    actions = [entry for entry in entries if entry.kind == "tool" and _acted(entry)]
+    if not actions:
+        return ""
+    unfinished = sum(entry.result is None for entry in actions)
+    return (
+        f"Before an interruption {len(actions)} action(s) were started for this message, {unfinished} of them with an "
+        "unknown outcome. Check what was done before doing it again."
+    )
+
+
+def _acted(entry: JournalEntry) -> bool:
+    return entry.result is None or bool(entry.result.get("acted"))
+
+
 class Journal:
     """Held open for one attempt at one turn."""
 
@@ -75,7 +98,7 @@ class Journal:
         first = next((entry for entry in entries if entry.position == 0), None)
         if first is None or first.result is None:
             return None
-        return TypeAdapter(Opening).validate_python(dict(first.result))
+        return _OPENING.validate_python(dict(first.result))
 
     @property
     def position(self) -> int:
@@ -108,42 +131,45 @@ class Journal:
 
     async def before(self, effect: CallTool, *, acts: bool) -> None:
         """Writes all that led to this call, and that it starts if it changes something."""
+        entries: list[JournalEntry] = []
         if self._opening is not None:
-            await self._write(0, "start", "", TypeAdapter(Opening).dump_python(self._opening, mode="json"))
+            entries.append(JournalEntry(0, "start", "", _OPENING.dump_python(self._opening, mode="json")))
             self._opening = None
         for position, earlier, result in self._unwritten:
-            await self._write(position, _kind(earlier), digest(earlier), _encode(result))
+            entries.append(JournalEntry(position, _kind(earlier), digest(earlier), _encode(result)))
         self._unwritten.clear()
         if acts:
             self.acted = True
-            await self._write(self._position, "tool", digest(effect), None)
+            entries.append(JournalEntry(self._position, "tool", digest(effect), None))
+        # asked for at once they share a commit, and the store keeps their order
+        await asyncio.gather(*(self._store.journal(self._lease, entry) for entry in entries))
 
     async def after(self, effect: CallTool, result: ToolResult, *, acts: bool) -> None:
         stored = _encode(result)
         if acts:
             stored["acted"] = True
-        await self._write(self._position, "tool", digest(effect), stored)
+        entry = JournalEntry(self._position, "tool", digest(effect), stored)
+        await self._store.journal(self._lease, entry)
 
     def _void(self) -> None:
         rest = [entry for position, entry in self._past.items() if position >= self._position]
         self._past = {position: entry for position, entry in self._past.items() if position < self._position}
         for entry in rest:
-            if entry.kind == "tool" and (entry.result is None or entry.result.get("acted")):
+            if entry.kind == "tool" and _acted(entry):
                 raise Diverged(
                     "An action was carried out before an interruption, and the turn could not be resumed."
                 )
 
-    async def _write(self, position: int, kind: Any, mark: str, result: Mapping[str, Any] | None) -> None:
-        await self._store.journal(self._lease, JournalEntry(position, kind, mark, result))
-
 
 def digest(effect: Effect) -> str:
     """Tells one effect from another; equal over processes."""
-    return hashlib.blake2b(TypeAdapter(type(effect)).dump_json(effect), digest_size=16).hexdigest()
+    return hashlib.blake2b(_ADAPTERS[type(effect).__name__].dump_json(effect), digest_size=16).hexdigest()
 
 
-def _kind(effect: Effect) -> str:
-    return {"AskModel": "model", "CallTool": "tool", "Search": "search"}[type(effect).__name__]
+def _kind(effect: Effect) -> Literal["model", "tool", "search"]:
+    if isinstance(effect, AskModel):
+        return "model"
+    return "tool" if isinstance(effect, CallTool) else "search"
 
 
 def _encode(result: Result) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 1. Rows of one lane (a conversation on a channel) go in order and one at a time; lanes do not wait for each other.
 2. A row leaves the lane when it is delivered or a dead letter; a row that failed for now keeps its lane.
 3. This module alone retries and paces, by the channel's Capabilities.
-4. A sender that may have slept past its time asks the store again before it sends.
+4. What was sent and could not be recorded as such is recorded later, and not sent again.
+5. A sender that may have slept past its time asks the store again before it sends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from supportbot.waits import Wait, Waits
 
 _POLL = 1.0
 _FRESH = 20.0
-_AT_ONCE = 256
+_PAGE = 256
+_MOST_LANES = 8192
+_LET_GO_SECONDS = 1.0
+_LONGEST_PACE = 60.0
+_MANY_SLOTS = 10_000
 
 
 class Sender(Protocol):
@@ -49,10 +54,12 @@ class Outbox:
         self._clock = clock
         self._log = log
         self._lanes: dict[str, asyncio.Task[None]] = {}
-        self._slots: dict[str, float] = {}
-        self._sent_at: dict[str, float] = {}
+        self._slots: dict[tuple[str, ...], float] = {}
+        self._unrecorded: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._behind = False
+        self._closed = False
+        self._started: set[str] = set()
 
     async def run(self) -> None:
         """Polls for rows that became due by time, after a failure or from before a restart."""
@@ -61,6 +68,8 @@ class Outbox:
                 await self._poll()
             except StoreError as error:
                 self._log("outbox.poll_failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - named boundary: the loop must outlive any one poll
+                self._log("outbox.poll_failed", error=type(error).__name__, exc_info=True)
             try:
                 async with asyncio.timeout(_POLL):
                     await self._wake.wait()
@@ -69,13 +78,17 @@ class Outbox:
 
     async def _poll(self) -> None:
         self._wake.clear()
-        free = _AT_ONCE - len(self._lanes)
-        if free <= 0:
+        if len(self._lanes) >= _MOST_LANES:
             return
-        rows = await self._store.due(now=self._clock(), limit=free, busy=tuple(self._lanes))
+        self._started.clear()
+        rows = await self._store.due(now=self._clock(), limit=_PAGE, busy=tuple(self._lanes))
         for row in rows:
-            if row.lane not in self._lanes:
+            if row.lane in self._started:  # pushed while the store was asked: what it answered may be old
+                self._wake.set()
+            elif row.lane not in self._lanes:
                 self._start((row,))
+        if len(rows) == _PAGE:
+            self._wake.set()
 
     def push(self, ready: Sequence[Outgoing], *, behind: bool) -> None:
         """Sends freshly committed rows at once, without asking the store; `behind`: others wait for their lane."""
@@ -84,27 +97,26 @@ class Outbox:
         for row in ready:
             lanes.setdefault(row.lane, []).append(row)
         for lane, rows in lanes.items():
-            if lane not in self._lanes and len(self._lanes) < _AT_ONCE * 4:
+            if not self._closed and lane not in self._lanes and len(self._lanes) < _MOST_LANES:
                 self._start(tuple(rows))
             else:
                 self._behind = True
 
-    def nothing_for(self, channel: str, ids: Sequence[str]) -> None:
-        """The turn over these messages has no reply: nobody need wait for one."""
-        self._waits.nothing_for(channel, ids)
-
     async def drain(self, seconds: float) -> None:
         """Waits for what is in flight; what does not finish in time is cancelled and goes out after the restart."""
+        self._closed = True
         tasks = list(self._lanes.values())
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:  # an adapter may ignore its cancellation
+            await asyncio.wait(late, timeout=_LET_GO_SECONDS)
 
     def _start(self, rows: tuple[Outgoing, ...]) -> None:
         lane = rows[0].lane
+        self._started.add(lane)
         task = asyncio.create_task(self._lane(rows), name=f"outbox {lane}")
         self._lanes[lane] = task
         task.add_done_callback(lambda _: self._end(lane))
@@ -118,30 +130,34 @@ class Outbox:
     async def _lane(self, rows: tuple[Outgoing, ...]) -> None:
         picked = self._clock()
         try:
-            wait = self._waits.find(rows[0])
-            left = deque(await self._hand_over(rows, wait) if wait else rows)
+            waiting = self._waits.find(rows[0])
+            left = deque(await self._hand_over(rows, waiting) if waiting else rows)
             while left and await self._one(left[0], picked):
                 left.popleft()
         except StoreError as error:
             self._log("outbox.store_failed", lane=rows[0].lane, error=str(error))
 
-    async def _hand_over(self, rows: tuple[Outgoing, ...], wait: Wait) -> tuple[Outgoing, ...]:
-        """Gives the turn's replies to the caller who waits; returns what is still to be sent."""
+    async def _hand_over(self, rows: tuple[Outgoing, ...], waiting: tuple[Wait, ...]) -> tuple[Outgoing, ...]:
+        """Gives the turn's replies to the callers who wait; returns what is still to be sent."""
         first = rows[0]
         events = tuple(row for row in rows if row.kind != "message.reply")
         replies = tuple(row for row in rows if row.kind == "message.reply")
         if len(replies) < first.parts - first.part + 1:
             turn = await self._store.replies_to(first.address.channel, first.in_reply_to[0])
             replies = tuple(row for row in turn if row.part >= first.part)
-        finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wait.give(replies, finished.set_result)
-        if not await finished:
+        if not await _taken(waiting, replies):
             return replies + events
+        self._unrecorded.update(dict.fromkeys((row.id for row in replies), ""))
         await self._store.delivered([row.id for row in replies], now=self._clock())
+        for row in replies:
+            del self._unrecorded[row.id]
         return events
 
     async def _one(self, row: Outgoing, picked: float) -> bool:
         """Sends one row; False if the lane must rest."""
+        if row.id in self._unrecorded:
+            await self._record(row)
+            return True
         sender = self._senders.get(row.address.channel)
         if sender is None:
             await self._bury(row, f"no channel {row.address.channel!r} is configured")
@@ -150,21 +166,34 @@ class Outbox:
         if self._clock() - picked > _FRESH and not await self._store.unsent(row.id):
             return True
         try:
-            async with asyncio.timeout(sender.capabilities.send_timeout + 1):
-                handle = await sender.send(row)
-        except TimeoutError:
-            return await self._failed(row, sender, ChannelBusy("the channel did not answer in time"))
+            self._unrecorded[row.id] = await self._send(row, sender)
         except ChannelError as error:
             return await self._failed(row, sender, error)
-        except Exception as error:  # noqa: BLE001 - named boundary: outbox send
+        await self._record(row)
+        return True
+
+    async def _send(self, row: Outgoing, sender: Sender) -> str:
+        """The platform's id for the message. Whatever goes wrong in the adapter is a ChannelError."""
+        try:
+            async with asyncio.timeout(sender.capabilities.send_timeout + 1):
+                return str(await sender.send(row) or "")
+        except TimeoutError:
+            raise ChannelBusy("the channel did not answer in time") from None
+        except ChannelError:
+            raise
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            # named boundary: outbox send
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             self._log(
                 "outbox.adapter_failed", channel=row.address.channel, error=type(error).__name__, exc_info=True
             )
-            return await self._failed(row, sender, ChannelBusy(f"the adapter failed: {type(error).__name__}"))
-        if sender.capabilities.chat_interval:
-            self._sent_at[row.lane] = self._clock()
-        await self._store.delivered([row.id], handle=handle, now=self._clock())
-        return True
+            raise ChannelBusy(f"the adapter failed: {type(error).__name__}") from None
+
+    async def _record(self, row: Outgoing) -> None:
+        await self._store.delivered([row.id], handle=self._unrecorded[row.id], now=self._clock())
+        del self._unrecorded[row.id]
 
     async def _failed(self, row: Outgoing, sender: Sender, error: ChannelError) -> bool:
         delays = sender.capabilities.retry_delays
@@ -188,17 +217,34 @@ class Outbox:
         await self._store.bury(row.id, error=error[:500], now=self._clock())
 
     async def _pace(self, row: Outgoing, limits: Capabilities) -> None:
-        """Waits for the chat's and the channel's next slot."""
-        now = self._clock()
-        wait = 0.0
+        """Waits for the chat's next slot, then for the channel's: who waits for a chat takes no slot of the channel."""
         if limits.chat_interval:
-            wait = self._sent_at.get(row.lane, 0.0) + limits.chat_interval - now
+            await self._slot((row.address.channel, row.address.chat), limits.chat_interval)
         if limits.channel_rate:
-            channel = row.address.channel
-            slot = max(now + max(wait, 0.0), self._slots.get(channel, 0.0))
-            self._slots[channel] = slot + 1 / limits.channel_rate
-            wait = slot - now
-        if wait > 0:
-            await asyncio.sleep(wait)
-        if len(self._sent_at) > 10_000:
-            self._sent_at.clear()
+            await self._slot((row.address.channel,), 1 / limits.channel_rate)
+
+    async def _slot(self, key: tuple[str, ...], interval: float) -> None:
+        now = self._clock()
+        # bounded, so that a clock that was set back stalls nothing
+        at = min(max(now, self._slots.get(key, 0.0)), now + _LONGEST_PACE)
+        if len(self._slots) > _MANY_SLOTS:
+            self._slots = {key: free for key, free in self._slots.items() if free > now}
+        self._slots[key] = at + interval
+        if at > now:
+            await asyncio.sleep(at - now)
+
+
+async def _taken(waiting: tuple[Wait, ...], replies: tuple[Outgoing, ...]) -> bool:
+    """Whether one of the callers has the replies; False once all of them have left without."""
+    left = len(waiting)
+    finished: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def finish(taken: bool) -> None:
+        nonlocal left
+        left -= 1
+        if not finished.done() and (taken or not left):
+            finished.set_result(taken)
+
+    for wait in waiting:
+        wait.give(replies, finish)
+    return await finished

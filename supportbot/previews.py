@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
 
-from supportbot.errors import ChannelError
+from supportbot.house import House
 from supportbot.types import Outgoing, Reply, TurnInput
 
-if TYPE_CHECKING:
-    from supportbot.worker import House
+_SECONDS = 5.0
 
 
 class Preview:
@@ -23,16 +22,21 @@ class Preview:
         self.shown = False
         self.possible = self._adapter is not None and self._adapter.capabilities.streaming
 
+    def begin(self) -> None:
+        """Another answer is asked for: its text takes the place of what was shown before."""
+        self._text = ""
+
     async def show(self, piece: str) -> None:
         """Adds a piece and shows all of it so far; a channel that fails at this only loses the preview."""
-        if self._adapter is None:
+        if self._adapter is None or not self.possible:
             return
         self._text += piece
         self.shown = True
         try:
-            self.handle = await self._adapter.preview(self._outgoing(), self._text) or self.handle
-        except ChannelError as error:
-            self._log("preview.failed", channel=self._adapter.name, error=str(error))
+            async with asyncio.timeout(_SECONDS):
+                self.handle = str(await self._adapter.preview(self._outgoing(), self._text) or self.handle)
+        except Exception as error:  # noqa: BLE001 - named boundary: a preview is never worth an answer
+            self._log("preview.failed", channel=self._adapter.name, error=type(error).__name__)
             self.possible = False
 
     def _outgoing(self) -> Outgoing:

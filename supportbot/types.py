@@ -107,6 +107,8 @@ class Receipt:
     conversation: str
     position: int
     fresh: bool
+    done: bool = False
+    """A repeat whose turn is over: its replies, if any, are there."""
 
 
 # --- what goes out -------------------------------------------------------------------------------------------
@@ -418,6 +420,8 @@ class TurnInput:
     states: Mapping[str, FlowState]
     handoff: Handoff | None
     journal: tuple[JournalEntry, ...]
+    tries: int = 1
+    """How often this turn has been begun, this time included: more than a few, and something in it breaks the bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,6 +472,8 @@ class Outcome:
     replies: tuple[Reply, ...] = ()
     events: tuple[tuple[OutgoingKind, Mapping[str, Any]], ...] = ()
     states: Mapping[str, FlowState] = field(default_factory=dict)
+    reset: bool = False
+    """Everyone's flows end, also of those who have nothing pending; before `states` are written."""
     handoff: Handoff | None = None
     timers: tuple[Timer, ...] = ()
     stop_timers: tuple[str, ...] = ()

@@ -57,34 +57,33 @@ class Wait:
 
 
 class Waits:
-    """Who waits for which message."""
+    """Who waits for which message; several may wait for the same."""
 
     def __init__(self) -> None:
-        self._waiting: dict[_Key, Wait] = {}
+        self._waiting: dict[_Key, list[Wait]] = {}
 
     def wait_for(self, message: Message) -> Wait:
         return Wait(self, (message.address.channel, message.id))
 
     def add(self, key: _Key, wait: Wait) -> None:
-        older = self._waiting.get(key)
-        if older is not None:
-            older.give((), None)
-        self._waiting[key] = wait
+        self._waiting.setdefault(key, []).append(wait)
 
     def forget(self, key: _Key, wait: Wait) -> None:
-        if self._waiting.get(key) is wait:
-            del self._waiting[key]
+        waiting = self._waiting.get(key, [])
+        if wait in waiting:
+            waiting.remove(wait)
+        if not waiting:
+            self._waiting.pop(key, None)
 
-    def find(self, row: Outgoing) -> Wait | None:
-        """Who waits for this reply, if anyone does."""
+    def find(self, row: Outgoing) -> tuple[Wait, ...]:
+        """Who waits for this reply."""
         if not self._waiting or row.kind != "message.reply":
-            return None
+            return ()
         keys = ((row.address.channel, id) for id in row.in_reply_to)
-        return next((self._waiting[key] for key in keys if key in self._waiting), None)
+        return tuple(wait for key in keys for wait in self._waiting.get(key, ()))
 
     def nothing_for(self, channel: str, ids: Sequence[str]) -> None:
         """Tells those who wait for these messages that the turn has no reply for them."""
         for id in ids:
-            wait = self._waiting.pop((channel, id), None)
-            if wait is not None:
+            for wait in self._waiting.pop((channel, id), ()):
                 wait.give((), None)

@@ -26,7 +26,7 @@ from typing import Any
 import httpx2
 import standardwebhooks
 
-from supportbot.errors import ChannelBusy, ChannelGone, SupportbotError, UsageError
+from supportbot.errors import ChannelBusy, ChannelGone, ChannelRefused, SupportbotError, UsageError
 from supportbot.types import Outgoing
 
 RETRY_DELAYS: tuple[float, ...] = (
@@ -142,6 +142,10 @@ def encode(payload: Mapping[str, Any]) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+CALLED_WRONG = frozenset({400, 404, 405, 406, 413, 415, 422, 501})
+"""Statuses by which an endpoint says that it will not take this message; others say nothing about the message."""
+
+
 class SignedEndpoint:
     """Somebody's URL that takes signed posts. The client is lent: whoever made it closes it.
 
@@ -174,8 +178,8 @@ class SignedEndpoint:
         """Scheme and host, for messages."""
         return f"{self.url.scheme}://{self.url.netloc.decode('ascii')}"
 
-    async def post(self, id: str, payload: Mapping[str, Any]) -> None:
-        """Returns once the endpoint has answered 2xx.
+    async def post(self, id: str, payload: Mapping[str, Any], *, patient: bool = True) -> None:
+        """Returns once the endpoint has answered 2xx. Not `patient`: an answer that calls the message wrong is final.
 
         Raises ChannelBusy (try again), ChannelGone (410, now or earlier), or the ChannelError of a refused address.
         """
@@ -192,6 +196,8 @@ class SignedEndpoint:
         if status == 410:
             self._gone = True
             raise ChannelGone(self._gone_sentence())
+        if status in CALLED_WRONG and not patient:
+            raise ChannelRefused(self._sentence(status))
         if not 200 <= status < 300:
             raise ChannelBusy(self._sentence(status), retry_after=retry_after)
 

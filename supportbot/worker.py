@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
 
-from supportbot.engine import Moment, Script, batch, take_turn
+from supportbot.engine import MAX_ATTEMPTS, Moment, batch, take_turn
 from supportbot.errors import ModelError, NotFound, StaleLease, StoreError
-from supportbot.journal import Diverged, Journal, Opening
-from supportbot.outbox import Outbox
+from supportbot.house import House
+from supportbot.journal import Diverged, Journal, Opening, left_open
 from supportbot.previews import Preview
-from supportbot.protocols import Adapter, Knowledge, Model, Store, ToolContext, TurnQueue
+from supportbot.protocols import ToolContext
 from supportbot.replies import fit
 from supportbot.types import (
     AskModel,
@@ -36,43 +34,16 @@ from supportbot.types import (
     SearchResult,
     ToolResult,
     TurnInput,
+    Usage,
 )
 
 MAX_RESTARTS = 2
 _SUMMARY_SECONDS = 10.0
 _OFFLINE_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 1.0, 3.0)
-
-
-class Tools(Protocol):
-    """What the worker needs of the tools room."""
-
-    def acts(self, name: str) -> bool:
-        """Whether calling it changes something."""
-
-    async def call(
-        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, *, seconds: float
-    ) -> ToolResult: ...
-
-
-@dataclass(slots=True)
-class House:
-    """The open rooms that a turn goes through. `script` is exchanged whole when the config is reloaded."""
-
-    store: Store
-    queue: TurnQueue
-    outbox: Outbox
-    adapters: Mapping[str, Adapter]
-    model: Model
-    offline: Model
-    knowledge: Knowledge
-    tools: Tools
-    script: Script
-    clock: Callable[[], float]
-    log: Callable[..., None]
-    answer_within: float = 45.0
-    notice_within: float = 60.0
-    timers_set: Callable[[], None] = lambda: None
+_AFTER_RESCUE = 2.0
+_LEASE_MARGIN = 30.0
+_LET_GO_SECONDS = 1.0
 
 
 class Worker:
@@ -104,10 +75,11 @@ class Worker:
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if late:  # what ignores its cancellation is left behind: its lease is worth nothing any more
+            await asyncio.wait(late, timeout=_LET_GO_SECONDS)
 
     async def rescue(self, conversation: str) -> None:
-        """Ends what is overdue in a conversation, whoever holds its turn (the watchdog's work)."""
+        """Ends what is overdue in a conversation, whoever holds its turn (the watchdog's work). Asks no model."""
         house = self._house
         try:
             lease = await house.store.seize(conversation, until=house.clock() + 30)
@@ -115,8 +87,8 @@ class Worker:
             if task is not None:
                 task.cancel()
             start = await house.store.begin(lease, now=house.clock())
-            if start is not None:
-                await self._finish(start, await self._decide(start))
+            if start is not None and _overdue(house, start):
+                await self._finish(start, await Attempt(house, _resumed(start)).outcome())
         except (StaleLease, NotFound):
             return
         except Exception as error:  # noqa: BLE001 - named boundary: turn
@@ -132,6 +104,9 @@ class Worker:
         again_at: float | None = house.clock()
         try:
             again_at = await self._turn(lease)
+        except asyncio.CancelledError:
+            again_at = house.clock() + _AFTER_RESCUE  # whoever cancelled it ends it now
+            raise
         except StaleLease:
             house.log("turn.taken_away", conversation=lease.conversation)
         except StoreError as error:
@@ -154,22 +129,26 @@ class Worker:
         start = await house.store.begin(lease, now=house.clock())
         if start is None:
             return None
+        await self._keep(lease)
         start = _resumed(start)
-        for _ in range(MAX_RESTARTS):
+        spent: tuple[Usage, ...] = ()
+        for restart in range(MAX_RESTARTS + 1):
             attempt = Attempt(house, start)
             outcome = await attempt.outcome()
-            if not attempt.may_restart:
+            if restart == MAX_RESTARTS or not attempt.may_restart:
                 break
             late = await house.store.arrived(lease, after=start.pending[-1].position)
             if not _belongs(start.pending, late):
                 break
+            spent += outcome.usage
             start = replace(start, pending=start.pending + late, journal=())
-        else:
-            outcome = await Attempt(house, start).outcome()
-        return await self._finish(start, outcome)
+        return await self._finish(start, replace(outcome, usage=spent + outcome.usage))
 
-    async def _decide(self, start: TurnInput) -> Outcome:
-        return await Attempt(self._house, _resumed(start)).outcome()
+    async def _keep(self, lease: Lease) -> None:
+        """Makes the lease outlast the longest turn, so that no turn is taken away while it may still answer."""
+        until = self._house.clock() + self._house.notice_within + _LEASE_MARGIN
+        if until > lease.expires_at:
+            await self._house.queue.extend(lease, until=until)
 
     async def _finish(self, start: TurnInput, outcome: Outcome) -> float | None:
         """Commits, hands the replies to the outbox; when there is more work, its time."""
@@ -184,7 +163,7 @@ class Worker:
         if not outcome.replies:
             consumed = set(outcome.consumed)
             ids = [row.message.id for row in start.pending if row.position in consumed]
-            house.outbox.nothing_for(channel, ids)
+            house.waits.nothing_for(channel, ids)
         if outcome.timers:
             house.timers_set()
         return house.clock() if committed.more else None
@@ -197,6 +176,10 @@ def _resumed(start: TurnInput) -> TurnInput:
         return start
     known = tuple(row for row in start.pending if row.position in opening.positions)
     return replace(start, pending=known or start.pending)
+
+
+def _overdue(house: House, start: TurnInput) -> bool:
+    return house.clock() - start.pending[0].received_at >= house.notice_within
 
 
 def _belongs(pending: tuple[Inbound, ...], late: tuple[Inbound, ...]) -> bool:
@@ -212,12 +195,14 @@ class Attempt:
         self._journal = Journal(house.store, start.lease, start.journal)
         self._preview = Preview(house, start)
         self._oldest = start.pending[0].received_at
+        self._began = house.clock()
         self._waited = False
 
     @property
     def may_restart(self) -> bool:
-        """Whether later messages can still be taken in: time has passed, and nothing was done or shown."""
-        return self._waited and not self._journal.acted and not self._preview.shown
+        """Whether later messages can be taken in: nothing was done or shown, and there is time to answer once more."""
+        free = self._waited and not self._journal.acted and not self._preview.shown
+        return free and self._left() > self._house.clock() - self._began
 
     async def outcome(self) -> Outcome:
         moment = self._moment()
@@ -234,11 +219,15 @@ class Attempt:
             rows = tuple(row.position for row in self._start.pending)
             opening = Opening(now, f"h_{secrets.token_hex(16)}", rows)
         self._journal.open(opening)
+        overdue = _overdue(self._house, self._start)
+        given_up = overdue or self._start.tries > MAX_ATTEMPTS
         return Moment(
-            now=opening.now,
+            # a turn that is only ended asks for nothing, so its handoff may count from now, not from before a downtime
+            now=now if given_up else opening.now,
             handoff_id=opening.handoff_id,
-            attempt=self._start.lease.attempt,
-            overdue=now - self._oldest >= self._house.notice_within,
+            attempt=self._start.tries,
+            overdue=overdue,
+            unsure=left_open(self._start.journal) if given_up else "",
         )
 
     async def _run(self, moment: Moment) -> Outcome:
@@ -277,6 +266,7 @@ class Attempt:
         if seconds <= 0:
             return ModelFailed("deadline", "the time for an answer was up before the model could be asked")
         model = self._house.offline if offline else self._house.model
+        self._preview.begin()
         show = self._preview.show if effect.stream and self._preview.possible else None
         try:
             async with asyncio.timeout(seconds + 1):

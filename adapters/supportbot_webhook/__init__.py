@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from supportbot import (
     Adapter,
     Capabilities,
+    ChannelBusy,
     ChannelContext,
     ChannelRefused,
     Conflict,
@@ -65,6 +66,8 @@ _OPTIONS = (
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\Z")
 _COUNT = re.compile(r"(\d{1,12})\s*(KB|MB|)\Z")
 _SIZES = {"": 1, "KB": 1_000, "MB": 1_000_000}
+_PATIENCE = 2
+"""Tries after which a message that the endpoint calls wrong is a dead letter, so that it does not hold up the chat."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -108,11 +111,14 @@ class WebhookAdapter(Adapter):
 
     async def send(self, outgoing: Outgoing) -> str:
         """Posts to the callback; webhook-id is the message's id over all tries."""
+        if self.callback_url and self._endpoint is None:
+            raise ChannelBusy(f"Channel {self.name} is not running.")
         if self._endpoint is None:
             raise ChannelRefused(
                 f"The caller who waited for this has gone, and channels.{self.name} has no callback_url to send it to."
             )
-        await self._endpoint.post(outgoing.id, outgoing_object(outgoing))
+        patient = outgoing.attempt < _PATIENCE
+        await self._endpoint.post(outgoing.id, outgoing_object(outgoing), patient=patient)
         return ""
 
 
@@ -180,10 +186,11 @@ class _Door:
         self, inbox: Inbox, waiting: Waiting, message: Message, seconds: float, receive: Receive, send: Send
     ) -> None:
         receipt = await _store(inbox, message)
-        replies = () if receipt.fresh else await inbox.answers(message)
+        replies = await inbox.answers(message) if receipt.done else ()
         gone = asyncio.create_task(_gone(receive))
         try:
-            replies = replies or await _unless(gone, waiting, seconds)
+            if not receipt.done:
+                replies = await _unless(gone, waiting, seconds)
             await _settle()
             if gone.done():
                 return

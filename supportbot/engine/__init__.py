@@ -11,6 +11,6 @@ Rules:
 
 from supportbot.engine.desk import CEILING, DEADLINE
 from supportbot.engine.script import Moment, Script
-from supportbot.engine.turn import batch, take_turn
+from supportbot.engine.turn import MAX_ATTEMPTS, batch, take_turn
 
-__all__ = ["CEILING", "DEADLINE", "Moment", "Script", "batch", "take_turn"]
+__all__ = ["CEILING", "DEADLINE", "MAX_ATTEMPTS", "Moment", "Script", "batch", "take_turn"]

@@ -50,6 +50,7 @@ class Draft:
         self.summary: str | None = None
         self.cut: int | None = None
         self._states: dict[str, FlowState] = {}
+        self._reset = False
         self._events: list[tuple[OutgoingKind, Mapping[str, Any]]] = []
         self._timers: list[Timer] = []
         self._stop_timers: list[str] = []
@@ -119,9 +120,9 @@ class Draft:
 
     def leave_flows(self) -> None:
         """Everyone's flows end: a human has the conversation now."""
-        for user in self.start.states:
-            self._states[user] = FlowState()
-        self.move(FlowState())
+        self._reset = True
+        self._states.clear()
+        self.state = FlowState()
 
     def change_handoff(self, **changes: Any) -> Handoff:
         if self.handoff is None:
@@ -139,6 +140,7 @@ class Draft:
             replies=tuple(self.replies),
             events=tuple(self._events),
             states=dict(self._states),
+            reset=self._reset,
             handoff=changed,
             timers=tuple(self._timers),
             stop_timers=tuple(self._stop_timers),

@@ -131,13 +131,13 @@ def _unable(draft: Draft) -> bool:
     moment = draft.moment
     if moment.unsure:
         desk.open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
-    elif moment.attempt > MAX_ATTEMPTS:
-        desk.open_handoff(draft, HandOff("error", f"The bot failed {moment.attempt - 1} times at this message."))
     elif moment.overdue and draft.script.overdue == "handoff":
         desk.open_handoff(draft, HandOff("deadline"), notice="overdue_handoff")
     elif moment.overdue:
         draft.say(Reply(draft.text("overdue")))
         draft.trace("notice", reason="no answer was ready in time")
+    elif moment.attempt > MAX_ATTEMPTS:
+        desk.open_handoff(draft, HandOff("error", f"The bot failed {moment.attempt - 1} times at this message."))
     else:
         return False
     return True

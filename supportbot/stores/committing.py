@@ -113,6 +113,8 @@ def _write_history(turn: _Turn) -> None:
 
 def _write_dialogue(turn: _Turn) -> None:
     connection, key, outcome = turn.connection, turn.key, turn.packed.outcome
+    if outcome.reset:
+        connection.execute(queries.DROP_STATES, (key,))
     for author, body in turn.packed.states:
         if body is None:
             connection.execute(queries.DROP_STATE, (key, author))

@@ -31,6 +31,7 @@ _FIRST = (
         turn INTEGER NOT NULL DEFAULT 0,
         cut INTEGER NOT NULL DEFAULT 0,
         attempt INTEGER NOT NULL DEFAULT 0,
+        tries INTEGER NOT NULL DEFAULT 0,
         locale TEXT NOT NULL DEFAULT '',
         summary TEXT NOT NULL DEFAULT '',
         UNIQUE (channel, chat, thread))""",

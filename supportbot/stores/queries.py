@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # --- the way in ----------------------------------------------------------------------------------------------
 
-FIND_REPEAT = """SELECT inbox.id, inbox.digest, conversations.public
+FIND_REPEAT = """SELECT inbox.id, inbox.digest, conversations.public, inbox.done_at IS NOT NULL
     FROM inbox JOIN conversations ON conversations.id = inbox.conversation
     WHERE inbox.channel = ? AND inbox.message = ?"""
 FIND_ADDRESS = "SELECT id, public, turn, attempt FROM conversations WHERE channel = ? AND chat = ? AND thread = ?"
@@ -19,6 +19,7 @@ ADD_INBOUND = """INSERT INTO inbox
 FENCE = """SELECT id, turn, attempt, channel, chat, thread, customer, customer_name
     FROM conversations WHERE public = ?"""
 SET_ATTEMPT = "UPDATE conversations SET attempt = ? WHERE id = ?"
+BEGIN_TURN = "UPDATE conversations SET attempt = ?, tries = tries + 1 WHERE id = ? RETURNING tries"
 PENDING = """SELECT id, message, kind, digest, user, user_name, text, extra, received_at
     FROM inbox WHERE conversation = ? AND id > ? AND done_at IS NULL ORDER BY id LIMIT ?"""
 MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id
@@ -39,6 +40,7 @@ ADD_MESSAGE = """INSERT INTO messages (conversation, turn, role, content, tokens
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)
     ON CONFLICT (conversation, author) DO UPDATE SET body = excluded.body"""
+DROP_STATES = "DELETE FROM states WHERE conversation = ?"
 DROP_STATE = "DELETE FROM states WHERE conversation = ? AND author = ?"
 SET_TIMER = """INSERT INTO timers (conversation, name, due_at, data) VALUES (?, ?, ?, ?)
     ON CONFLICT (conversation, name) DO UPDATE SET due_at = excluded.due_at, data = excluded.data"""
@@ -60,7 +62,7 @@ ADD_OUTGOING = """INSERT INTO outbox
     (public, conversation, turn, channel, kind, user, user_name, in_reply_to, part, parts, text, extra, preview,
      created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 DROP_JOURNAL = "DELETE FROM journal WHERE conversation = ?"
-END_TURN = """UPDATE conversations SET turn = ?, attempt = 0, updated_at = ?,
+END_TURN = """UPDATE conversations SET turn = ?, attempt = 0, tries = 0, updated_at = ?,
     cut = coalesce(?, cut), summary = coalesce(?, summary), locale = coalesce(?, locale) WHERE id = ?"""
 LANE_WAITS = """SELECT EXISTS (SELECT 1 FROM outbox
     WHERE conversation = ? AND channel = ? AND finished_at IS NULL AND turn < ?)"""

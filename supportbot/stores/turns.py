@@ -72,13 +72,13 @@ def receive(
 
 
 def _repeat(found: Row, channel: str, id: str, digest: str) -> Receipt:
-    position, first, public = found
+    position, first, public, done = found
     if first and digest and first != digest:
         raise Conflict(
             f"Message {id!r} on channel {channel} came before with other content: "
             "the sender must give a new message a new id."
         )
-    return Receipt(public, position, False)
+    return Receipt(public, position, False, bool(done))
 
 
 def _conversation(connection: sqlite3.Connection, message: Message, now: float) -> Row:
@@ -136,8 +136,7 @@ def begin(connection: sqlite3.Connection, lease: Lease) -> TurnInput | None:
     rows = connection.execute(queries.PENDING, (key, 0, LARGEST_TURN)).fetchall()
     if not rows:
         return None
-    if attempt != lease.attempt:
-        connection.execute(queries.SET_ATTEMPT, (lease.attempt, key))
+    tries = connection.execute(queries.BEGIN_TURN, (lease.attempt, key)).fetchone()[0]
     pending = tuple(codec.inbound(row, conversation.address) for row in rows)
     shown = max(conversation.cut, conversation.turn - LONGEST_HISTORY)
     handoff = connection.execute(queries.OPEN_HANDOFF, (key,)).fetchone()
@@ -150,6 +149,7 @@ def begin(connection: sqlite3.Connection, lease: Lease) -> TurnInput | None:
         states=_states(connection, key, {inbound.message.user.id for inbound in pending}),
         handoff=None if handoff is None else codec.handoff(handoff),
         journal=tuple(codec.journal_entry(row) for row in journal),
+        tries=tries,
     )
 
 

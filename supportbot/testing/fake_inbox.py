@@ -62,7 +62,7 @@ class FakeInbox:
         if known.digest and message.digest and known.digest != message.digest:
             raise Conflict(f"the id {message.id!r} came before with other content")
         self.log.append(("repeated", message.id))
-        return Receipt("conversation", at + 1, fresh=False)
+        return Receipt("conversation", at + 1, fresh=False, done=message.id in self.answered)
 
     def _script(self, id: str) -> asyncio.Future[tuple[Outgoing, ...]]:
         if id not in self._scripted:

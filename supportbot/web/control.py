@@ -61,7 +61,9 @@ async def listening(path: Path, inbox: Inbox) -> AsyncIterator[None]:
     stop, up = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(serve_on(_app(inbox), bound, started=up.set, stop=stop, grace=_GRACE))
     try:
-        await up.wait()
+        started = asyncio.create_task(up.wait())
+        await asyncio.wait((started, running), return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
         yield
     finally:
         stop.set()

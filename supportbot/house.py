@@ -1,0 +1,45 @@
+"""The open rooms that a turn goes through, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from supportbot.engine import Script
+from supportbot.outbox import Outbox
+from supportbot.protocols import Adapter, Knowledge, Model, Store, ToolContext, TurnQueue
+from supportbot.types import ToolResult
+from supportbot.waits import Waits
+
+
+class Tools(Protocol):
+    """What the worker needs of the tools room."""
+
+    def acts(self, name: str) -> bool:
+        """Whether calling it changes something."""
+
+    async def call(
+        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, *, seconds: float
+    ) -> ToolResult: ...
+
+
+@dataclass(slots=True)
+class House:
+    """The open rooms that a turn goes through. `script` is exchanged whole when the config is reloaded."""
+
+    store: Store
+    queue: TurnQueue
+    outbox: Outbox
+    waits: Waits
+    adapters: Mapping[str, Adapter]
+    model: Model
+    offline: Model
+    knowledge: Knowledge
+    tools: Tools
+    script: Script
+    clock: Callable[[], float]
+    log: Callable[..., None]
+    answer_within: float = 45.0
+    notice_within: float = 60.0
+    timers_set: Callable[[], None] = lambda: None
