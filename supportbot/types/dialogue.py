@@ -1,0 +1,99 @@
+"""Where a customer stands in the flows, and the commands that move them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from supportbot.types.messages import Button
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One flow in progress: where it stands. `digest` is the flow's version when the frame was entered.
+
+    `at` is the path of the step to run next (indices and branch names, such as (2, "then", 0)).
+    `asking` names the slot that was asked for, `tries` how often the answer did not fit.
+    """
+
+    flow: str
+    digest: str
+    at: tuple[int | str, ...] = (0,)
+    asking: str = ""
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowState:
+    """One author's place in the flows: a stack of frames (last = innermost) and the slots gathered so far."""
+
+    frames: tuple[Frame, ...] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    offered: tuple[Button, ...] = ()
+    """The buttons shown last: a typed label or number presses one, and a pressed id gets its value from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartFlow:
+    flow: str
+    slots: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetSlot:
+    """Answers the question being asked."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Changes a slot that was filled before."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Leaves the flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Asks what the bot can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """Gives the conversation to a human. `reason` is one of HANDOFF_REASONS; `detail` is a sentence for the agent."""
+
+    reason: str
+    detail: str = ""
+    told: bool = False
+    """The customer has been told already (a flow said it in its own words)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Replies in words, outside or beside a flow."""
+
+    text: str = ""
+
+
+Command = StartFlow | SetSlot | Correct | Cancel | Help | HandOff | Answer
+
+HANDOFF_REASONS: Mapping[str, str] = {
+    "requested": "The customer asked for a human.",
+    "flow": "A flow's step hands over.",
+    "model": "The model decided to hand over.",
+    "model_failed": "The model failed and nothing else could answer.",
+    "no_answer": "Neither a flow nor an article had an answer.",
+    "tool_failed": "A tool failed in a way the bot cannot mend.",
+    "unknown_outcome": "An action was started and it is not known whether it took effect.",
+    "deadline": "No answer was ready in time.",
+    "error": "The bot failed.",
+    "human": "A human stepped in.",
+}

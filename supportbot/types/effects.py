@@ -1,0 +1,123 @@
+"""What the engine asks for, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from supportbot.types.messages import User
+from supportbot.types.turns import ChatMessage, ToolCall, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage of an article that fits a question; `source` is what to quote, `score` in 0..1, higher is better."""
+
+    source: str
+    title: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """What the model is told of a tool: JSON Schema in `parameters`."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParameters:
+    """Sampling as the persona or step wants it; None leaves it to the provider."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One question to a model. `schema` (JSON Schema) asks for a structured answer in `ModelAnswer.text`.
+
+    `hits` and `question` are for the offline model, which reads nothing else. `locale` is the customer's.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    purpose: Literal["reply", "understand", "slots", "summary"] = "reply"
+    tools: tuple[ToolSpec, ...] = ()
+    parameters: ModelParameters = ModelParameters()
+    schema: Mapping[str, Any] | None = None
+    hits: tuple[Hit, ...] = ()
+    question: str = ""
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """A usable answer: text, tool calls or both; `model` is the one that gave it (a fallback's name, or "offline")."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    model: str = ""
+    usage: tuple[Usage, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """Every model and retry failed; `name` is the last error's, `message` one sentence."""
+
+    name: str
+    message: str
+    usage: tuple[Usage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool gave: `content` as the model reads it, `value` for flows; `error` names a failure ("" = it worked).
+
+    Errors: unknown_tool, bad_json, bad_arguments, failed, timeout, unknown_outcome.
+    """
+
+    content: str
+    value: Any = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """`rung` "model" is the configured model with its fallbacks, "offline" the extract. `stream`: nothing can veto it."""
+
+    request: ModelRequest
+    rung: Literal["model", "offline"] = "model"
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """`arguments` is JSON text from the model, or a mapping from a flow. `user` is the author it is bound to."""
+
+    name: str
+    arguments: str | Mapping[str, Any]
+    user: User
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    query: str
+    limit: int = 4
+
+
+Effect = AskModel | CallTool | Search
+Result = ModelAnswer | ModelFailed | ToolResult | SearchResult
