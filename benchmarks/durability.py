@@ -36,6 +36,8 @@ from wires import SECRET, free_port
 
 from supportbot.testing.receiver import Receiver, signed_headers
 
+WINDOW = 1.0
+"""Seconds before a kill within which an accepted message may not have been recorded yet, and so comes twice."""
 STAGES = ("receive", "turn", "tool", "send")
 TOOL = """
 import json, os, urllib.request
@@ -69,6 +71,7 @@ class Killer:
     armed: str = ""
     kills: Counter[str] = field(default_factory=Counter)
     killed: asyncio.Event = field(default_factory=asyncio.Event)
+    times: list[float] = field(default_factory=list)
 
     def reached(self, stage: str) -> None:
         if self.armed == stage and self.process is not None and self.process.returncode is None:
@@ -80,6 +83,7 @@ class Killer:
     def _kill(self) -> None:
         if self.process is not None and self.process.returncode is None:
             os.kill(self.process.pid, signal.SIGKILL)
+            self.times.append(time.time())
         self.killed.set()
 
 
@@ -182,18 +186,23 @@ def judge(run: Run, receiver: Receiver) -> dict[str, Any]:
     replies: dict[str, list[dict[str, Any]]] = defaultdict(list)
     seen: Counter[str] = Counter()
     owned: dict[str, int] = {}
-    forged = 0
+    outside = 0
+    first: dict[str, float] = {}
     for delivery in receiver.accepted:
-        forged += not delivery.genuine
         payload = delivery.payload
         seen[payload["id"]] += 1
         if seen[payload["id"]] > 1:
+            outside += not any(0 <= at - first[payload["id"]] <= WINDOW for at in run.killer.times)
             continue
+        first[payload["id"]] = delivery.at
         if payload["type"] == "message.reply":
             replies[payload["conversation"]].append(payload)
         elif payload["type"] == "handoff.requested":
             owned.setdefault(payload["conversation"], len(replies[payload["conversation"]]))
-    result: Counter[str] = Counter({"lost": 0, "answered twice": 0, "out of order": 0, "forged": forged})
+    result: Counter[str] = Counter({"lost": 0, "answered twice": 0, "out of order": 0})
+    result["forged"] = sum(not delivery.genuine for delivery in receiver.ledger)
+    result["doubled outside the window"] = outside
+    result["doubled outside the window"] = outside
     for conversation, ids in run.accepted.items():
         answered: dict[str, str] = {}
         last = -1
@@ -307,7 +316,9 @@ async def main(options: argparse.Namespace) -> int:
             code = await killer.process.wait()
             report(run, result, gate, ledger, time.monotonic() - started, code)
         books.close()
-    bad = result["lost"] + result["answered twice"] + result["out of order"] + result["forged"]
+    wrong = ("lost", "answered twice", "out of order", "forged", "doubled outside the window")
+    bad = sum(result[what] for what in wrong)
+
     repeated = sum(count - 1 for count in ledger.calls.values())
     return 1 if bad or repeated else 0
 
