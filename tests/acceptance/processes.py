@@ -113,12 +113,10 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def place(
-    folder: Path, model: FakeOpenAI | None = None, *, receiver: Receiver | None = None, **config: Any
-) -> AsyncIterator[Place]:
+async def place(folder: Path, model: FakeOpenAI | None = None, **config: Any) -> AsyncIterator[Place]:
     """A bot that is not started yet; in the end its process is killed."""
     async with contextlib.AsyncExitStack() as stack:
-        taken = receiver or await stack.enter_async_context(Receiver(SECRET))
+        taken = await stack.enter_async_context(Receiver(SECRET))
         if model is not None:
             await stack.enter_async_context(model)
         http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, timeout=30))

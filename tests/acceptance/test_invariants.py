@@ -125,7 +125,7 @@ def _hasten(site: Site) -> None:
 
 async def test_turns_of_a_conversation_never_overlap_and_keep_their_order(tmp_path: Path) -> None:
     model = Watching()
-    async with serving(tmp_path, model=model) as site:  # type: ignore[arg-type]
+    async with serving(tmp_path, model=model) as site:
         await asyncio.gather(*(_in_order(site, f"c{number}") for number in range(8)))
         replies = await site.replies(8 * 3)
     assert model.overlapped == []
@@ -307,7 +307,7 @@ async def test_an_action_runs_once_and_its_unknown_outcome_reaches_a_human(tmp_p
     call = Say(tool_calls=(ToolCall("call-1", "refund", '{"order": "A-10002"}'),))
     async with Receiver(NOTIFY_SECRET) as notify:
         handoff = {"notify_url": notify.url, "notify_secret": NOTIFY_SECRET, "allow_private": True}
-        config = {"handoff": handoff, "tools": {"modules": ["shop_tools.py"]}}
+        config: dict[str, Any] = {"handoff": handoff, "tools": {"modules": ["shop_tools.py"]}}
         async with place(tmp_path, FakeOpenAI(lambda body: call), **config) as bot:
             await bot.start()
             await bot.post("refund A-10002", id="r1")

@@ -210,7 +210,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 results: st.SearchStrategy[Result] = st.one_of(
     st.builds(ToolResult, words, json_values, st.sampled_from(["", "failed", "timeout"])),
     st.builds(

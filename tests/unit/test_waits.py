@@ -11,6 +11,11 @@ from supportbot.waits import Waits
 ANNA = User("anna")
 
 
+def fresh() -> tuple[Waits, list[bool]]:
+    """Waits, and a list for whether what was given was taken."""
+    return Waits(), []
+
+
 def message(id: str) -> Message:
     return Message(Address("desk", "c1"), id, ANNA, "hi")
 
@@ -22,7 +27,7 @@ def reply(*ids: str) -> Outgoing:
 
 
 async def test_who_waits_gets_the_reply_and_says_that_it_has_it() -> None:
-    waits, finished = Waits(), []
+    waits, finished = fresh()
     async with waits.wait_for(message("a")) as wait:
         assert waits.find(reply("a")) == (wait,)
         assert waits.find(reply("b")) == ()
@@ -35,7 +40,7 @@ async def test_who_waits_gets_the_reply_and_says_that_it_has_it() -> None:
 
 
 async def test_who_leaves_without_taking_it_sends_it_on_its_ordinary_way() -> None:
-    waits, finished = Waits(), []
+    waits, finished = fresh()
     async with waits.wait_for(message("a")) as wait:
         wait.give((reply("a"),), finished.append)
         await wait.replies(5)
@@ -43,7 +48,7 @@ async def test_who_leaves_without_taking_it_sends_it_on_its_ordinary_way() -> No
 
 
 async def test_who_fails_while_answering_has_not_taken_it() -> None:
-    waits, finished = Waits(), []
+    waits, finished = fresh()
     try:
         async with waits.wait_for(message("a")) as wait:
             wait.give((reply("a"),), finished.append)
@@ -53,7 +58,7 @@ async def test_who_fails_while_answering_has_not_taken_it() -> None:
 
 
 async def test_when_time_runs_out_nobody_waits_any_more() -> None:
-    waits, finished = Waits(), []
+    waits, finished = fresh()
     async with waits.wait_for(message("a")) as wait:
         assert await wait.replies(0.02) == ()
         assert waits.find(reply("a")) == ()
@@ -62,7 +67,7 @@ async def test_when_time_runs_out_nobody_waits_any_more() -> None:
 
 
 async def test_what_comes_in_the_last_moment_is_not_lost() -> None:
-    waits, finished = Waits(), []
+    waits, finished = fresh()
     async with waits.wait_for(message("a")) as wait:
         asyncio.get_running_loop().call_soon(wait.give, (reply("a"),), finished.append)
         got = await wait.replies(0)
@@ -83,7 +88,7 @@ async def test_a_turn_without_a_reply_releases_who_waits_at_once() -> None:
 
 
 async def test_several_may_wait_for_the_same_message() -> None:
-    waits, finished = Waits(), []
+    waits, finished = fresh()
     async with waits.wait_for(message("a")) as first:
         async with waits.wait_for(message("a")) as second:
             assert waits.find(reply("a")) == (first, second)
@@ -97,7 +102,8 @@ async def test_several_may_wait_for_the_same_message() -> None:
 
 
 async def test_a_second_gift_to_the_same_wait_goes_its_ordinary_way() -> None:
-    waits, first, second = Waits(), [], []
+    waits, first = fresh()
+    second: list[bool] = []
     async with waits.wait_for(message("a")) as wait:
         wait.give((reply("a"),), first.append)
         wait.give((reply("a"),), second.append)

@@ -1,95 +1,21 @@
-"""A turn's way through the worker: late messages, frozen and crashing workers, the watchdog, previews."""
+"""A turn's way through the worker: late messages, frozen workers, the watchdog, previews."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crashing import REFUND, Shop, message, write
+from working import Clock, Model, answering, heard, ledger, quiet, running, sent
 
-from supportbot.bot import Bot
 from supportbot.models import Line, ScriptedModel
 from supportbot.testing.local_pair import local_pairs
-from supportbot.types import Capabilities, Handoff, ModelAnswer, ModelRequest, Outgoing, ToolCall, Turn
+from supportbot.types import Capabilities, ModelAnswer, ModelRequest, Outgoing, ToolCall
 
-ROOT = Path(__file__).parents[2]
 LOOK_UP = ToolCall("call-0", "look_up", '{"order": "A-10002"}')
-
-
-class Clock:
-    """The real time, and what a test adds to it."""
-
-    def __init__(self, ahead: float = 0.0) -> None:
-        self.ahead = ahead
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
-class Model:
-    """Asks a function for each answer; it may wait and do things meanwhile."""
-
-    def __init__(self, script: Callable[[int, ModelRequest], Awaitable[ModelAnswer]]) -> None:
-        self._script = script
-        self.requests: list[ModelRequest] = []
-
-    async def complete(self, request: ModelRequest, *, seconds: float, on_text: Any = None) -> ModelAnswer:
-        self.requests.append(request)
-        return await self._script(len(self.requests), request)
-
-    async def close(self) -> None:
-        """Nothing is held open."""
-
-
-@asynccontextmanager
-async def running(
-    folder: Path, model: Any, *, shop: Shop | None = None, clock: Clock | None = None, **config: Any
-) -> AsyncIterator[tuple[Bot, Shop]]:
-    shop = shop or Shop()
-    shop.capabilities = replace(shop.capabilities, burst_wait=0.0)
-    path = write(folder, **config)
-    bot = Bot.from_config(
-        path, env={}, model=model, channels={"shop": shop}, only_channels=True, clock=clock or Clock()
-    )
-    async with bot:
-        yield bot, shop
-
-
-async def sent(shop: Shop, count: int, seconds: float = 10.0) -> list[str]:
-    """The texts delivered, once there are so many."""
-    async with asyncio.timeout(seconds):
-        while len(shop.sent) < count:
-            await asyncio.sleep(0.005)
-    return [one.reply.text if one.reply else "" for one in shop.sent]
-
-
-def answering(shop: Shop) -> list[tuple[str, ...]]:
-    return [one.in_reply_to for one in shop.sent]
-
-
-def ledger(folder: Path) -> list[str]:
-    """The orders refunded so far."""
-    path = folder / "ledger"
-    return path.read_text().split() if path.exists() else []
-
-
-def heard(request: ModelRequest) -> list[str]:
-    return [one.content for one in request.messages if one.role == "user"]
-
-
-async def quiet(seconds: float = 0.15) -> None:
-    """Long enough for a second copy to come, if one were to come."""
-    await asyncio.sleep(seconds)
 
 
 # --- late messages -------------------------------------------------------------------------------------------
@@ -303,78 +229,3 @@ async def test_a_turn_that_ignores_its_cancellation_does_not_keep_the_bot_from_c
         free.set()
         await quiet(0.05)
         await bot.open()
-
-
-# --- crashes -------------------------------------------------------------------------------------------------
-
-
-def crash(folder: Path, where: str) -> None:
-    """Runs a bot in a process of its own until it kills itself there."""
-    command = [sys.executable, str(Path(__file__).with_name("crashing.py")), str(folder), where]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'adapters'}"}
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    (folder / "die").unlink(missing_ok=True)
-
-
-async def after(folder: Path, model: Any, **options: Any) -> tuple[list[str], list[Handoff], tuple[Turn, ...]]:
-    """What the customer gets after the restart, the open handoffs, and the transcript."""
-    async with running(folder, model, **options) as (bot, shop):
-        texts = await sent(shop, 1)
-        await quiet()
-        assert len(shop.sent) == 1
-        (conversation,) = await bot.store.conversations()
-        return texts, list(await bot.store.handoffs()), await bot.store.transcript(conversation.id)
-
-
-async def test_an_action_cut_off_by_a_crash_is_not_repeated_and_a_human_looks(tmp_path: Path) -> None:
-    crash(tmp_path, "in the tool")
-    assert ledger(tmp_path) == ["A-10002"]
-    model = ScriptedModel(["never asked"])
-    texts, (handoff,), (turn,) = await after(tmp_path, model)
-    assert ledger(tmp_path) == ["A-10002"], "it was called once"
-    assert (handoff.reason, model.requests) == ("unknown_outcome", [])
-    assert "passed your conversation on" in texts[0]
-    (told,) = [one.content for one in turn.messages if one.role == "tool"]
-    assert "unknown" in told and "Do not repeat it" in told
-
-
-async def test_after_a_long_downtime_the_human_still_learns_of_the_action(tmp_path: Path) -> None:
-    crash(tmp_path, "in the tool")
-    _, (handoff,), _ = await after(tmp_path, ScriptedModel(["never asked"]), clock=Clock(3600.0))
-    assert handoff.reason == "unknown_outcome" and "unknown outcome" in handoff.detail
-    assert ledger(tmp_path) == ["A-10002"]
-
-
-async def test_a_turn_goes_on_from_its_journal_behind_a_finished_action(tmp_path: Path) -> None:
-    crash(tmp_path, "after the tool")
-    model = ScriptedModel(["Refunded."])
-    texts, handoffs, (turn,) = await after(tmp_path, model)
-    assert (texts, handoffs, ledger(tmp_path)) == (["Refunded."], [], ["A-10002"])
-    (asked,) = model.requests
-    assert [one.content for one in asked.messages if one.role == "tool"] == ["refunded A-10002"]
-    assert [one.role for one in turn.messages] == ["user", "assistant", "tool", "assistant"]
-
-
-async def test_a_config_edited_between_makes_a_human_look_and_nothing_is_done_again(tmp_path: Path) -> None:
-    crash(tmp_path, "after the tool")
-    (tmp_path / "prompts" / "persona.yaml").write_text("name: Otto\nlanguages: [en]\n")
-    model = ScriptedModel([REFUND, "Refunded."])
-    _, (handoff,), _ = await after(tmp_path, model)
-    assert (handoff.reason, ledger(tmp_path), model.requests) == ("unknown_outcome", ["A-10002"], [])
-
-
-async def test_a_turn_without_actions_simply_begins_again_after_a_crash(tmp_path: Path) -> None:
-    crash(tmp_path, "in the model")
-    texts, handoffs, _ = await after(tmp_path, ScriptedModel(["Here I am."]))
-    assert (texts, handoffs) == (["Here I am."], [])
-
-
-async def test_what_arrived_after_the_crash_is_the_next_turn(tmp_path: Path) -> None:
-    crash(tmp_path, "after the tool")
-    async with local_pairs(tmp_path / "data" / "supportbot.db")() as pair:
-        await pair.store.receive(message("m2", "hello?"), now=time.time(), ready_at=time.time())
-    async with running(tmp_path, ScriptedModel(["Refunded.", "Yes?"])) as (_, shop):
-        assert await sent(shop, 2) == ["Refunded.", "Yes?"]
-    assert answering(shop) == [("m1",), ("m2",)]
-    assert ledger(tmp_path) == ["A-10002"]

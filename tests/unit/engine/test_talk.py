@@ -11,6 +11,7 @@ from supportbot.types import (
     CallTool,
     Hit,
     ModelAnswer,
+    Result,
     Search,
     SearchResult,
     ToolResult,
@@ -40,7 +41,7 @@ def test_the_models_words_are_the_reply_and_its_use_is_counted() -> None:
 
 def test_tools_are_called_in_the_models_order_with_its_arguments_for_the_author() -> None:
     calls = (call("find_order", '{"id": 1}', "x"), call("find_order", '{"id": 2}', "y"))
-    results = [
+    results: list[Result] = [
         ModelAnswer("", calls),
         ToolResult("first"),
         ToolResult("Error: second", error="failed"),
@@ -60,7 +61,11 @@ def test_tools_are_called_in_the_models_order_with_its_arguments_for_the_author(
 
 
 def test_a_name_that_no_tool_has_goes_to_the_toolbox_and_its_error_to_the_model() -> None:
-    results = [answer("", call("nonsense")), ToolResult("Error: unknown", error="unknown_tool"), answer("Sorry.")]
+    results: list[Result] = [
+        answer("", call("nonsense")),
+        ToolResult("Error: unknown", error="unknown_tool"),
+        answer("Sorry."),
+    ]
     played = Chat(script()).say("hi", results=results)
     assert played.texts == ["Sorry."]
 
@@ -78,7 +83,7 @@ def test_a_decision_that_is_not_possible_now_is_refused_and_never_reaches_a_tool
 
 
 def test_a_model_that_calls_without_end_is_stopped_and_a_human_takes_over() -> None:
-    results = [answer("", call("find_order")), ToolResult("nothing")] * 3
+    results: list[Result] = [answer("", call("find_order")), ToolResult("nothing")] * 3
     played = Chat(script(max_calls=3)).say("hi", results=results)
     assert played.outcome.handoff is not None and played.outcome.handoff.reason == "error"
     assert played.texts == [said("handoff_told")]
@@ -90,7 +95,7 @@ def test_an_unknown_outcome_ends_the_loop_and_a_human_looks() -> None:
         call("find_order", id="y"),
         call("start_flow", '{"flow": "order_status"}'),
     )
-    results = [ModelAnswer("", calls), ToolResult("unknown", error="unknown_outcome")]
+    results: list[Result] = [ModelAnswer("", calls), ToolResult("unknown", error="unknown_outcome")]
     played = Chat(script(ORDER)).say("refund me", results=results)
     assert played.outcome.handoff is not None and played.outcome.handoff.reason == "unknown_outcome"
     assert "find_order" in played.outcome.handoff.detail
@@ -137,7 +142,7 @@ def test_the_model_is_offered_only_the_decisions_that_are_possible() -> None:
 def test_a_failed_model_is_replaced_by_an_extract() -> None:
     played = Chat(script(has_articles=True)).say("delivery?", results=[HITS, DOWN, answer("Two to four days.")])
     assert isinstance(played.effects[0], Search)
-    assert [effect.rung for effect in played.effects[1:]] == ["model", "offline"]
+    assert [getattr(effect, "rung", "") for effect in played.effects[1:]] == ["model", "offline"]
     assert played.texts == ["Two to four days."]
     assert played.outcome.handoff is None
 

@@ -8,7 +8,7 @@ import pytest
 from turning import DOWN, Chat, Played, answer, call, count_words, script
 
 from supportbot.history import Limits
-from supportbot.types import ToolResult
+from supportbot.types import Result, ToolResult
 
 
 def long_chat(summary: str) -> Chat:
@@ -81,7 +81,11 @@ def test_between_two_cuts_nothing_is_cut_and_the_summary_stays() -> None:
 def test_a_cut_never_parts_a_call_from_its_result() -> None:
     chat = Chat(script(limits=Limits(200, 100)))
     for number in range(8):
-        results = [answer("", call("find_order", id=f"x{number}")), ToolResult("found " * 20), answer("Here.")]
+        results: list[Result] = [
+            answer("", call("find_order", id=f"x{number}")),
+            ToolResult("found " * 20),
+            answer("Here."),
+        ]
         played = chat.say("order? " + "word " * 10, results=results)
         asked = played.asked[-1]
         called = [one.id for message in asked.messages for one in message.tool_calls]
