@@ -283,12 +283,14 @@ class Attempt:
         house, start = self._house, self._start
         self._waited = True
         acts = house.tools.acts(effect.name)
+        if acts and self._left() <= 0:
+            return ToolResult("There was no time left to begin this action: it was not done.", error="timeout")
         await self._journal.before(effect, acts=acts)
         context = ToolContext(
             conversation=start.conversation.id,
             customer=effect.user,
             channel=start.conversation.address.channel,
-            locale=start.conversation.locale or house.script.locale,
+            locale=effect.locale or house.script.locale,
             key=f"{start.conversation.id}.{start.lease.sequence}.{self._journal.position}",
             slots=start.states[effect.user.id].slots if effect.user.id in start.states else {},
         )

@@ -10,6 +10,7 @@ from supportbot.dialogue.check import Finding, check
 from supportbot.dialogue.flow import Flow, FlowBook, FlowError, build
 from supportbot.dialogue.place import cancel, correct, enter, waiting
 from supportbot.dialogue.run import Advanced, NeedModel, NeedTool, advance
+from supportbot.dialogue.slots import Invalid, Valid
 from supportbot.dialogue.understand import Words, language, understand
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "FlowBook",
     "FlowError",
     "Heard",
+    "Invalid",
     "NeedModel",
     "NeedTool",
     "Scene",
+    "Valid",
     "Words",
     "accept",
     "advance",

@@ -81,7 +81,7 @@ def _land(draft: Draft, advanced: Advanced) -> None:
 
 def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:
     if isinstance(need, NeedTool):
-        result = yield CallTool(need.name, need.arguments, draft.author)
+        result = yield CallTool(need.name, need.arguments, draft.author, locale=draft.locale)
         draft.trace("tool", name=need.name, error=getattr(result, "error", ""))
         return result
     messages = draft.script.prompts.messages(

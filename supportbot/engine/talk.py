@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from typing import Any
 
 from supportbot.dialogue import waiting
 from supportbot.engine import desk
+from supportbot.engine.decisions import RESERVED, decision, offered_tools
 from supportbot.engine.draft import Draft
 from supportbot.prompts import Situation
 from supportbot.types import (
     AskModel,
     CallTool,
-    Cancel,
     Command,
     Effect,
     HandOff,
@@ -25,36 +24,12 @@ from supportbot.types import (
     Result,
     Search,
     SearchResult,
-    SetSlot,
-    StartFlow,
-    ToolCall,
     ToolResult,
-    ToolSpec,
 )
 
 Steps = Generator[Effect, Result, Any]
 
-HAND_OVER = ToolSpec(
-    "hand_over",
-    "Give this conversation to a human colleague. Call it when the customer asks for a human in any words, is in "
-    "distress, or needs something you have no knowledge, flow or tool for. Saying so in text does not hand over.",
-    {
-        "type": "object",
-        "properties": {
-            "reason": {"type": "string", "description": "One sentence for the colleague: why."},
-            "requested": {"type": "boolean", "description": "True if the customer asked for a human."},
-        },
-        "required": ["reason"],
-        "additionalProperties": False,
-    },
-)
-CANCEL_FLOW = ToolSpec(
-    "cancel_flow",
-    "The customer no longer wants what you were asking about.",
-    {"type": "object", "properties": {}, "additionalProperties": False},
-)
 _EMPTY = ModelFailed("empty", "The answer has neither words nor calls.")
-RESERVED = ("hand_over", "start_flow", "cancel_flow", "answer_question")
 
 
 def situation(draft: Draft, hits: tuple[Hit, ...]) -> Situation:
@@ -119,41 +94,11 @@ def _request(draft: Draft, question: str, hits: tuple[Hit, ...]) -> ModelRequest
     script = draft.script
     return ModelRequest(
         script.prompts.messages(situation(draft, hits), draft.past, tuple(draft.turn), summary=draft.recap),
-        tools=_tools(draft),
+        tools=offered_tools(draft),
         parameters=script.persona.parameters,
         hits=hits,
         question=question,
         locale=draft.locale,
-    )
-
-
-def _tools(draft: Draft) -> tuple[ToolSpec, ...]:
-    """The same for every turn outside a flow, so that the provider's prompt cache stays warm."""
-    tools = [*draft.script.tools, HAND_OVER]
-    offered = draft.script.book.offered()
-    if offered:
-        tools.append(_start_flow(tuple(name for name, _ in offered)))
-    asked = waiting(draft.state, draft.script.book)
-    if asked is not None:
-        tools += [CANCEL_FLOW, _answer_question(asked.slot)]
-    return tuple(tools)
-
-
-def _start_flow(names: tuple[str, ...]) -> ToolSpec:
-    flow = {"type": "string", "enum": list(names)}
-    return ToolSpec(
-        "start_flow",
-        "Start one of the prepared procedures; it asks the customer what it needs. Prefer it to asking yourself.",
-        {"type": "object", "properties": {"flow": flow}, "required": ["flow"], "additionalProperties": False},
-    )
-
-
-def _answer_question(slot: str) -> ToolSpec:
-    value = {"type": "string", "description": f"The customer's answer for {slot}, in plain form."}
-    return ToolSpec(
-        "answer_question",
-        "The customer's words do answer the open question.",
-        {"type": "object", "properties": {"value": value}, "required": ["value"], "additionalProperties": False},
     )
 
 
@@ -173,13 +118,13 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
     command: Command | None = None
     for call in answer.tool_calls:
         if call.name in RESERVED:
-            decided = None if command else _decision(draft, call)
+            decided = None if command else decision(draft, call)
             draft.returned(call.id, "done" if decided else "refused: unknown or not possible now")
             command = command or decided
         elif command is not None:
             draft.returned(call.id, "not called: the conversation went on elsewhere")
         else:
-            result = yield CallTool(call.name, call.arguments, draft.author, call.id)
+            result = yield CallTool(call.name, call.arguments, draft.author, call.id, draft.locale)
             content = result.content if isinstance(result, ToolResult) else "failed"
             draft.returned(call.id, content)
             draft.trace("tool", name=call.name, error=getattr(result, "error", ""))
@@ -190,29 +135,6 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
     if command is not None and answer.text.strip():
         draft.replies.append(Reply(answer.text))
     return command
-
-
-def _decision(draft: Draft, call: ToolCall) -> Command | None:
-    arguments = _arguments(call)
-    asked = waiting(draft.state, draft.script.book)
-    if call.name == "hand_over":
-        reason = "requested" if arguments.get("requested") is True else "model"
-        return HandOff(reason, str(arguments.get("reason", ""))[:500])
-    if call.name == "start_flow" and arguments.get("flow") in dict(draft.script.book.offered()):
-        return StartFlow(str(arguments["flow"]))
-    if call.name == "cancel_flow" and asked is not None:
-        return Cancel()
-    if call.name == "answer_question" and asked is not None:
-        return SetSlot(asked.slot, str(arguments.get("value", "")))
-    return None
-
-
-def _arguments(call: ToolCall) -> dict[str, Any]:
-    try:
-        arguments = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
 
 
 def _ladder(

@@ -6,7 +6,18 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from supportbot import history
-from supportbot.dialogue import Heard, cancel, correct, fits, language, question, understand, waiting
+from supportbot.dialogue import (
+    Heard,
+    Valid,
+    accept,
+    cancel,
+    correct,
+    fits,
+    language,
+    question,
+    understand,
+    waiting,
+)
 from supportbot.engine import desk
 from supportbot.engine.draft import OUTSIDE, Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
@@ -119,6 +130,9 @@ def _customer(draft: Draft) -> Steps:
     message = _pressed(draft, _joined(draft))
     if not draft.learned:
         draft.learn(_known_language(draft, message.text))
+    if not message.text and message.action is None and not message.attachments:
+        _help(draft)
+        return
     if not message.text and message.action is None:
         draft.say(Reply(draft.text("attachment_unread")))
         draft.trace("notice", reason="files cannot be read on this channel yet")
@@ -235,8 +249,7 @@ def apply(draft: Draft, command: Command, message: Message) -> Steps:
         case SetSlot():
             yield from resume_flow(draft, Heard(message.text, message.action))
         case Correct(name, value):
-            draft.move(correct(draft.state, name, value))
-            yield from resume_flow(draft, None)
+            _correct(draft, name, value)
         case Cancel():
             draft.say(Reply(draft.text("cancelled" if draft.state.frames else "nothing_to_cancel")))
             draft.move(cancel(draft.state))
@@ -244,6 +257,15 @@ def apply(draft: Draft, command: Command, message: Message) -> Steps:
             _help(draft)
         case Answer():
             yield from _answer(draft, message)
+
+
+def _correct(draft: Draft, name: str, value: object) -> None:
+    """Changes an earlier answer if it would have been valid as one; the open question stands as before."""
+    accepted = accept(draft.state, draft.script.book, scene(draft), name, value)
+    if isinstance(accepted, Valid):
+        draft.move(correct(draft.state, name, accepted.value))
+    draft.trace("corrected", slot=name, accepted=isinstance(accepted, Valid))
+    _ask_again(draft)
 
 
 def _answer(draft: Draft, message: Message) -> Steps:

@@ -111,6 +111,7 @@ class CallTool:
     arguments: str | Mapping[str, Any]
     user: User
     call_id: str = ""
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
