@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,6 +91,11 @@ class Trial:
     def console(self, block: Block) -> None:
         self.terminal.type(block)
 
+    def sh(self, block: Block) -> None:
+        """Commands to copy, without prompts and output."""
+        typed = "".join(f"$ {line}\n" for line in block.text.splitlines())
+        self.terminal.type(replace(block, text=typed))
+
     def python(self, block: Block) -> None:
         self.terminal.python(block.text, block.place)
 
@@ -146,6 +152,7 @@ class Trial:
 
     WAYS: ClassVar[dict[str, Callable[[Trial, Block], None]]] = {
         "console": console,
+        "sh": sh,
         "python": python,
         "yaml": yaml,
         "json": json,
