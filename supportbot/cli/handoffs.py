@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import getpass
 from pathlib import Path
@@ -86,6 +85,8 @@ def give_back(
 
 
 def _act(kind: MessageKind, id: str, text: str, config: Path, store: Path | None, agent: str) -> None:
+    import asyncio
+
     from supportbot.errors import UsageError
 
     if kind == "human.message" and not text.strip():
