@@ -3,7 +3,8 @@
     python benchmarks/floors.py MODEL_PORT CALLS CONCURRENCY HISTORY COMMITS
 
 Calls `create()` of the openai package, as a program without any framework does, with HISTORY earlier messages and
-COMMITS durable SQLite commits a call. Prints seconds of wall time and of CPU as JSON.
+COMMITS durable SQLite commits a call. Prints seconds of wall time and of CPU, and the
+calls' latency, as JSON.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -39,8 +41,12 @@ async def main(port: int, calls: int, concurrency: int, history: int, commits: i
         database = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None, check_same_thread=False)
         database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE rows (text TEXT);")
 
+        seconds: list[float] = []
+
         async def one() -> None:
+            began = time.perf_counter()
             await client.chat.completions.create(model="gpt-4.1-mini", messages=given)
+            seconds.append(time.perf_counter() - began)
             for _ in range(commits):
                 database.execute("INSERT INTO rows VALUES (?)", (QUESTION,))
 
@@ -50,10 +56,16 @@ async def main(port: int, calls: int, concurrency: int, history: int, commits: i
                 left -= 1
                 await one()
 
-        await one()
+        await asyncio.gather(*(one() for _ in range(concurrency)))
+        seconds.clear()
         wall, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(*(lane() for _ in range(concurrency)))
-        print(json.dumps({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "calls": calls}))
+        print(
+            json.dumps(
+                {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "calls": calls}
+                | {"p50": statistics.median(seconds), "p95": sorted(seconds)[int(len(seconds) * 0.95)]}
+            )
+        )
         database.close()
 
 

@@ -123,8 +123,8 @@ async def model(delay_ms: int) -> AsyncIterator[int]:
         process.stdout.close()
 
 
-def floor(port: int, calls: int, history: int, commits: int) -> dict[str, float]:
-    command = [sys.executable, str(HERE / "floors.py"), *map(str, (port, calls, CONCURRENCY, history, commits))]
+def floor(port: int, calls: int, history: int, commits: int, concurrency: int = CONCURRENCY) -> dict[str, float]:
+    command = [sys.executable, str(HERE / "floors.py"), *map(str, (port, calls, concurrency, history, commits))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result
@@ -184,9 +184,15 @@ async def latency(folder: Path) -> None:
     async with model(300) as port, Server(folder / "latency", port) as server:
         await measured(server, "/webhook/desk?wait=30", 200, 1, "warm")
         sent, _, _ = await measured(server, "/webhook/desk?wait=30", 200, 5, "late")
+        bare = floor(port, 1000, 0, 0, concurrency=200)
+        print(
+            f"   floor: p50 {(bare['p50'] - 0.3) * 1000:.1f} ms, p95 {(bare['p95'] - 0.3) * 1000:.1f} ms (bare create(), all at once)"
+        )
         added = sorted(second - 0.3 for second in sent.seconds)
         p95 = added[int(len(added) * 0.95)]
-        print(f"   p50 {statistics.median(added) * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms over {len(added)} turns")
+        print(
+            f"   supportbot: p50 {statistics.median(added) * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms over {len(added)} turns"
+        )
 
 
 async def prefill(path: Path, conversations: int, stored: int, prefix: str) -> None:

@@ -167,6 +167,10 @@ def _shortened(text: str, total: int, limit: int, count: Count) -> tuple[str, in
 
 def _shown(turn: Turn, limit: int, count: Count) -> tuple[ChatMessage, ...]:
     """The turn as the past shows it: sound, and never larger than `limit`; tool results give way first."""
+    if all(message.tokens and message.role in ("user", "assistant") for message in turn.messages):
+        plain = not any(message.tool_calls for message in turn.messages)
+        if plain and size(turn.messages) <= limit:
+            return turn.messages
     messages = tuple(_counted(message, count) for message in sound(turn.messages))
     if size(messages) <= limit:
         return messages

@@ -21,6 +21,7 @@ from supportbot.protocols import Enqueue
 from supportbot.stores import codec, committing, connect, migrations, passing, queries, reading, turns
 from supportbot.stores.failures import translated
 from supportbot.stores.lock import DatabaseLock
+from supportbot.stores.recent import Past, Recent
 from supportbot.stores.turns import Fence
 from supportbot.stores.writer import Reader, Writer
 from supportbot.types import (
@@ -58,6 +59,7 @@ class SqliteStore:
         self._enqueue = enqueue
         self._routes = committing.EventRoutes(frozenset(events), notify)
         self._fences: dict[str, Fence] = {}
+        self._recent = Recent()
         self._lock: DatabaseLock | None = None
         self._writer: Writer | None = None
         self._turns: Reader | None = None
@@ -127,11 +129,12 @@ class SqliteStore:
 
     async def begin(self, lease: Lease, *, now: float) -> TurnInput | None:
         self._refuse_overtaken(lease)
-        return await self._write(partial(_begin, lease), self._after_begin)
+        return await self._write(partial(_begin, lease, self._recent.get(lease.conversation)), self._after_begin)
 
     def _after_begin(self, started: TurnInput | None) -> None:
         if started is not None:
             self._raise_fence(started.lease.conversation, (started.lease.sequence - 1, started.lease.attempt))
+            self._recent.put(started.conversation.id, started.conversation.turn, started.turns)
 
     def _raise_fence(self, conversation: str, begun: Fence) -> None:
         self._fences[conversation] = max(begun, self._fences.get(conversation, begun))
@@ -155,10 +158,11 @@ class SqliteStore:
         packed = committing.pack(outcome)
         return await self._write(
             lambda connection: committing.commit(connection, lease, packed, self._routes, now),
-            partial(self._after_commit, lease),
+            partial(self._after_commit, lease, outcome),
         )
 
-    def _after_commit(self, lease: Lease, committed: Committed) -> None:
+    def _after_commit(self, lease: Lease, outcome: Outcome, committed: Committed) -> None:
+        self._recent.add(lease.conversation, lease.sequence, outcome.turn, outcome.cut)
         if committed.more:
             self._fences[lease.conversation] = (lease.sequence, 0)
         else:
@@ -299,8 +303,8 @@ async def _over(reader: Reader | None, function: Callable[[sqlite3.Connection], 
     return await reader.run(function)
 
 
-def _begin(lease: Lease, connection: sqlite3.Connection) -> TurnInput | None:
-    return turns.begin(connection, lease)
+def _begin(lease: Lease, past: Past | None, connection: sqlite3.Connection) -> TurnInput | None:
+    return turns.begin(connection, lease, past)
 
 
 def _seize(conversation: str, number: Fence | None, connection: sqlite3.Connection) -> Fence | None:

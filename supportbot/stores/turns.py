@@ -15,6 +15,7 @@ from supportbot.errors import Conflict, NotFound, StaleLease
 from supportbot.protocols import Enqueue
 from supportbot.stores import codec, queries
 from supportbot.stores.codec import Row, clean
+from supportbot.stores.recent import Past
 from supportbot.types import (
     Address,
     FlowState,
@@ -24,6 +25,7 @@ from supportbot.types import (
     Lease,
     Message,
     Receipt,
+    Turn,
     TurnInput,
 )
 
@@ -126,7 +128,8 @@ def seize(connection: sqlite3.Connection, conversation: str, number: Fence | Non
     return (sequence, max(seized, attempt + 1))
 
 
-def begin(connection: sqlite3.Connection, lease: Lease) -> TurnInput | None:
+def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None) -> TurnInput | None:
+    """`past` is used in the place of the stored turns if it is of the conversation's last committed turn."""
     row = connection.execute(queries.CONVERSATION, (lease.conversation,)).fetchone()
     if row is None:
         raise outdated(lease)
@@ -145,12 +148,18 @@ def begin(connection: sqlite3.Connection, lease: Lease) -> TurnInput | None:
         lease=lease,
         conversation=conversation,
         pending=pending,
-        turns=codec.turns(connection.execute(queries.MESSAGES_AFTER, (key, shown)).fetchall()),
+        turns=_turns(connection, key, shown, conversation.turn, past),
         states=_states(connection, key, {inbound.message.user.id for inbound in pending}),
         handoff=None if handoff is None else codec.handoff(handoff),
         journal=tuple(codec.journal_entry(row) for row in journal),
         tries=tries,
     )
+
+
+def _turns(connection: sqlite3.Connection, key: int, shown: int, last: int, past: Past | None) -> tuple[Turn, ...]:
+    if past is not None and past[0] == last:
+        return tuple(turn for turn in past[1] if turn.sequence > shown)
+    return codec.turns(connection.execute(queries.MESSAGES_AFTER, (key, shown)).fetchall())
 
 
 def _states(connection: sqlite3.Connection, key: int, authors: Collection[str]) -> dict[str, FlowState]:
