@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from supportbot.stores.codec import clean
 from supportbot.types import ChatMessage, Turn
 
-_MOST_MESSAGES = 20_000
+_MOST_MESSAGES = 50_000
 
 Past = tuple[int, tuple[Turn, ...]]
 """(the last committed turn, the turns handed to the next one)."""
