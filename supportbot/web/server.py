@@ -13,7 +13,6 @@ import contextlib
 import errno
 import socket
 from collections.abc import Callable, Generator
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -193,11 +192,8 @@ class _Protocol(HttpToolsProtocol):
             self._head = None
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """For `asyncio.Runner(loop_factory=…)`: uvloop's loop where it is installed, None for the usual one."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Any = uvloop.new_event_loop
-    return factory  # type: ignore[no-any-return]  # uvloop types it as its own Loop
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """For `asyncio.Runner(loop_factory=…)`: uvloop's loop."""
+    import uvloop
+
+    return uvloop.new_event_loop
