@@ -87,3 +87,16 @@ async def test_a_loop_that_has_ended_makes_the_server_unready(tmp_path: Path) ->
         answer = await site.http.get(f"{site.url}/readyz")
     assert answer.status_code == 503
     assert "outbox" in answer.json()["checks"]["loops"]
+
+
+async def test_a_late_message_does_not_throw_away_an_answer_that_there_is_no_time_to_give_again(
+    tmp_path: Path,
+) -> None:
+    model = ScriptedModel([Line(("kept",), delay=1.8), "next"])
+    config = {"limits": {"turn_deadline": "3s", "answer_deadline": "20s"}}
+    async with serving(tmp_path, model=model, config=config) as site:
+        await site.post("a hard question", id="a")
+        await asyncio.sleep(0.3)
+        await site.post("are you there?", id="b")
+        replies = await site.replies(2)
+    assert [(reply["text"], reply["in_reply_to"]) for reply in replies] == [("kept", ["a"]), ("next", ["b"])]
