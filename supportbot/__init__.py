@@ -25,7 +25,7 @@ from supportbot.errors import (
     ToolError,
     UsageError,
 )
-from supportbot.protocols import Adapter, ChannelContext, Inbox, Tool, ToolContext, Waiting
+from supportbot.protocols import Adapter, ChannelContext, Files, Inbox, Menu, Tool, ToolContext, Waiting
 from supportbot.types import (
     Action,
     Address,
@@ -36,6 +36,7 @@ from supportbot.types import (
     Message,
     Outgoing,
     Receipt,
+    Rendering,
     Reply,
     User,
 )
@@ -62,7 +63,9 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "Event",
+    "Files",
     "Inbox",
+    "Menu",
     "Message",
     "ModelError",
     "NotFound",
@@ -70,6 +73,7 @@ __all__ = [
     "Outgoing",
     "Problem",
     "Receipt",
+    "Rendering",
     "Reply",
     "StoreBusy",
     "StoreError",

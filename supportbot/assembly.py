@@ -19,13 +19,20 @@ from supportbot.knowledge import ArticleIndex
 from supportbot.knowledge import load as load_articles
 from supportbot.models import OfflineModel, OpenAIModel, ResilientModel
 from supportbot.prompts import Prompts
-from supportbot.protocols import Adapter, Model
+from supportbot.protocols import Adapter, Menu, Model
 from supportbot.sandbox import Templates
 from supportbot.texts import WORDS
 from supportbot.tokens import count
 from supportbot.tools import Toolbox, load_modules
 
 _SECRET_WORDS = ("secret", "token", "key", "password")
+_CHANNEL_SECRETS = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+)
 
 
 def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model: bool) -> Script:
@@ -46,6 +53,8 @@ def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model
         tools=tools.specs(),
         has_model=has_model,
         has_articles=len(articles) > 0,
+        public_tools=tools.public(),
+        sees=has_model and persona.images,
         handoff_deadline=config.handoff.deadline,
         handoff_ceiling=config.handoff.ceiling,
         max_message_chars=config.limits.message_chars,
@@ -97,6 +106,19 @@ def model(files: BotFiles, notice: Callable[[str], None]) -> Model | None:
     return ResilientModel(models, retries=settings.retries, notice=notice)
 
 
+def menu(files: BotFiles) -> Menu:
+    """The commands and buttons that start flows, with the flows' titles in every language there is."""
+    flows = [flow for _, flow in sorted(files.flows.flows.items())]
+    commands = [
+        (word.removeprefix("/"), flow.titles)
+        for flow in flows
+        for trigger in flow.triggers
+        if trigger.kind == "command"
+        for word in trigger.words.every()
+    ]
+    return Menu(tuple(commands), tuple((flow.button, flow.titles) for flow in flows if flow.button))
+
+
 def key_problem(files: BotFiles) -> Problem:
     """What to say when the config requires a key and there is none."""
     sentence = "a key is required and there is none: set OPENAI_API_KEY, or model.api_key_file"
@@ -120,7 +142,8 @@ def adapters(files: BotFiles) -> dict[str, Adapter]:
     problems: list[Problem] = []
     for name, one in files.config.channels.items():
         try:
-            built[name] = channels.load(one.type)(name, one.options)
+            kind = channels.load(one.type)
+            built[name] = kind(name, {**_from_environment(kind, files), **_written(one.options)})
         except ConfigError as error:
             problems.extend(error.problems)
         except UsageError as error:
@@ -132,6 +155,15 @@ def adapters(files: BotFiles) -> dict[str, Adapter]:
     if problems:
         raise ConfigError(problems)
     return built
+
+
+def _from_environment(kind: type[Adapter], files: BotFiles) -> dict[str, str]:
+    found = {option: files.env.get(variable, "") for option, variable in kind.environment.items()}
+    return {option: value for option, value in found.items() if value}
+
+
+def _written(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _channel_problem(files: BotFiles, name: str, sentence: str) -> Problem:
@@ -156,6 +188,9 @@ def secrets(files: BotFiles) -> Iterator[str]:
     if key is not None:
         yield key.get_secret_value()
     yield from _secrets(files.config.model_dump(), secret=False)
+    yield from _secrets(
+        {name: value for name, value in files.env.items() if name in _CHANNEL_SECRETS}, secret=True
+    )
 
 
 def _secrets(value: Any, *, secret: bool) -> Iterator[str]:

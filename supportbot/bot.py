@@ -18,12 +18,13 @@ from supportbot import assembly, logs
 from supportbot.clockwork import Clockwork
 from supportbot.config import BotFiles, load
 from supportbot.errors import ChannelRefused, StoreError
+from supportbot.files import FileStore
 from supportbot.house import House
 from supportbot.outbox import Outbox, Sender
 from supportbot.protocols import Adapter, ChannelContext, Model
 from supportbot.queues.local import LocalQueue
 from supportbot.stores import SqliteStore
-from supportbot.types import Capabilities, Message, Outgoing, Receipt
+from supportbot.types import Address, Capabilities, Message, Outgoing, Receipt
 from supportbot.waits import Wait, Waits
 from supportbot.web import control, egress
 from supportbot.webhooks import RETRY_DELAYS, SignedEndpoint, outgoing_object
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 NOTIFY = "@notify"
+_LONGEST_ASIDE = 65_536
 
 
 class Notifier:
@@ -43,6 +45,9 @@ class Notifier:
     def __init__(self, url: str, secret: str, *, allow_private: bool) -> None:
         self._client = egress.client(allow_private)
         self._endpoint = SignedEndpoint(url, secret, self._client)
+
+    def pace(self, address: Address) -> float:
+        return 0.0
 
     async def send(self, outgoing: Outgoing) -> str:
         await self._endpoint.post(outgoing.id, outgoing_object(outgoing))
@@ -83,6 +88,7 @@ class Bot:
         self._tools = assembly.toolbox(files, self._log)
         self._model = self._chosen(model)
         self._notifier = self._make_notifier()
+        self._kept = FileStore(self.database.with_name("files"))
         self._waits = Waits()
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._opened = contextlib.AsyncExitStack()
@@ -152,14 +158,28 @@ class Bot:
         self.house = self._house()
         await self.queue.restore(await self.store.pending())
         self.worker = Worker(self.house, slots=self.files.config.limits.workers)
-        context = ChannelContext(self, egress.client, self._log)
+        context = self._context()
         for adapter in self.adapters.values():
             opened.push_async_callback(adapter.stop)
             await adapter.start(context)
         opened.push_async_callback(self._drain)
-        clockwork = Clockwork(self.house, self.worker, keep_finished=self.files.config.privacy.keep_finished)
+        keep = self.files.config.privacy.keep_finished, self.files.config.attachments.keep
+        clockwork = Clockwork(self.house, self.worker, keep_finished=keep[0], keep_files=keep[1])
         loops = {"outbox": self.outbox.run(), "worker": self.worker.run(), **clockwork.loops()}
         self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in loops.items()}
+
+    def _context(self) -> ChannelContext:
+        config = self.files.config
+        return ChannelContext(
+            self,
+            egress.client,
+            self._log,
+            self._kept,
+            bot_name=config.bot.name,
+            locale=config.bot.locale,
+            menu=assembly.menu(self.files),
+            public_url=(config.web.public_url or "").rstrip("/"),
+        )
 
     async def _drain(self) -> None:
         """No more turns are begun; what runs finishes, what is ready is sent."""
@@ -188,9 +208,12 @@ class Bot:
             offline=assembly.offline(),
             knowledge=self._articles,
             tools=self._tools,
+            files=self._kept,
             script=assembly.script(self.files, self._tools, self._articles, has_model=self.has_model),
             clock=self._clock,
             log=self._log,
+            file_size=self.files.config.attachments.max_size,
+            file_types=self.files.config.attachments.types,
             answer_within=limits.turn_deadline,
             notice_within=limits.answer_deadline,
         )
@@ -203,8 +226,8 @@ class Bot:
         if adapter is None:
             raise ChannelRefused(f"there is no channel {message.address.channel!r}")
         now = self._clock()
-        human = message.kind not in ("message", "action", "event")
-        wait = 0.0 if human else self._burst_wait(message.address.channel, adapter)
+        talk = message.kind in ("message", "message.edited", "message.deleted", "event")
+        wait = 0.0 if not talk else self._burst_wait(message.address.channel, adapter)
         return await self.store.receive(message, now=now, ready_at=now + wait)
 
     def wait_for(self, message: Message) -> Wait:
@@ -212,6 +235,14 @@ class Bot:
 
     async def answers(self, message: Message) -> tuple[Outgoing, ...]:
         return await self.store.replies_to(message.address.channel, message.id)
+
+    async def customer(self, address: Address) -> str:
+        found = await self.store.find(address.channel, address.chat, address.thread)
+        return found.customer.id if found is not None else ""
+
+    async def set_aside(self, channel: str, id: str, content: str, reason: str) -> None:
+        self._log("channel.set_aside", channel=channel, id=id, reason=reason)
+        await self.store.set_aside(channel, id, content[:_LONGEST_ASIDE], reason[:500], now=self._clock())
 
     def _burst_wait(self, name: str, adapter: Adapter) -> float:
         settings = self.files.config.channels.get(name)

@@ -21,10 +21,11 @@ _MOST_ROUNDS = 1000
 class Clockwork:
     """Three loops beside the worker; each survives a failing store and says so."""
 
-    def __init__(self, house: House, worker: Worker, *, keep_finished: float) -> None:
+    def __init__(self, house: House, worker: Worker, *, keep_finished: float, keep_files: float) -> None:
         self._house = house
         self._worker = worker
         self._keep = keep_finished
+        self._keep_files = keep_files
         self._timer_set = asyncio.Event()
         house.timers_set = self._timer_set.set
 
@@ -72,6 +73,8 @@ class Clockwork:
         swept = await self._house.store.sweep(now=self._house.clock(), keep=self._keep)
         if swept:
             self._house.log("store.swept", rows=swept)
+        if removed := await self._house.files.sweep(self._keep_files):
+            self._house.log("files.swept", files=removed)
 
     async def _guard(self, step: Callable[[], Coroutine[Any, Any, float | None]]) -> float | None:
         try:

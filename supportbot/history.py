@@ -97,7 +97,8 @@ def _counted(message: ChatMessage, count: Count) -> ChatMessage:
     """The message with its tokens, which most have stored."""
     if message.tokens or not (message.content or message.tool_calls):
         return message
-    return replace(message, tokens=count(message.content) + _calls(message, count))
+    size = count(message.content) + _calls(message, count) + len(message.images) * tokens.IMAGE
+    return replace(message, tokens=size)
 
 
 def _calls(message: ChatMessage, count: Count) -> int:
@@ -143,7 +144,7 @@ def fit(message: ChatMessage, limit: int, count: Count) -> ChatMessage:
     message = _counted(message, count)
     if message.tokens <= limit:
         return message
-    fixed = _calls(message, count)
+    fixed = _calls(message, count) + len(message.images) * tokens.IMAGE
     total = max(message.tokens - fixed, 0)
     content, used = _shortened(message.content, total, max(limit - fixed, 0), count)
     return replace(message, content=content, tokens=used + fixed)
@@ -166,7 +167,7 @@ def _shortened(text: str, total: int, limit: int, count: Count) -> tuple[str, in
 
 
 def _shown(turn: Turn, limit: int, count: Count) -> tuple[ChatMessage, ...]:
-    """The turn as the past shows it: sound, and never larger than `limit`; tool results give way first."""
+    """The turn as the past shows it: sound, and never larger than `limit`; pictures and tool results give way first."""
     if all(message.tokens and message.role in ("user", "assistant") for message in turn.messages):
         plain = not any(message.tool_calls for message in turn.messages)
         if plain and size(turn.messages) <= limit:
@@ -174,11 +175,21 @@ def _shown(turn: Turn, limit: int, count: Count) -> tuple[ChatMessage, ...]:
     messages = tuple(_counted(message, count) for message in sound(turn.messages))
     if size(messages) <= limit:
         return messages
+    messages = tuple(_without_images(message) for message in messages)
+    if size(messages) <= limit:
+        return messages
     for roles in (("tool",), ("tool", "user", "system"), ("tool", "user", "system", "assistant")):
         fitted = _fitted(messages, roles, limit, count)
         if fitted is not None:
             return fitted
     return _ends(messages, limit, count)
+
+
+def _without_images(message: ChatMessage) -> ChatMessage:
+    """Their names stay in the text."""
+    if not message.images:
+        return message
+    return replace(message, images=(), tokens=max(message.tokens - len(message.images) * tokens.IMAGE, 1))
 
 
 def _fitted(

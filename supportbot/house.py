@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from supportbot.engine import Script
+from supportbot.files import FileStore
 from supportbot.outbox import Outbox
 from supportbot.protocols import Adapter, Knowledge, Model, Store, ToolContext, TurnQueue
 from supportbot.types import ToolResult
@@ -37,9 +38,12 @@ class House:
     offline: Model
     knowledge: Knowledge
     tools: Tools
+    files: FileStore
     script: Script
     clock: Callable[[], float]
     log: Callable[..., None]
+    file_size: int = 10_000_000
+    file_types: tuple[str, ...] = ("image/*",)
     answer_within: float = 45.0
     notice_within: float = 60.0
     timers_set: Callable[[], None] = lambda: None

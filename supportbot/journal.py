@@ -23,6 +23,8 @@ from supportbot.types import (
     AskModel,
     CallTool,
     Effect,
+    Fetch,
+    Fetched,
     JournalEntry,
     Lease,
     ModelAnswer,
@@ -35,7 +37,7 @@ from supportbot.types import (
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind)
-    for kind in (ModelAnswer, ModelFailed, ToolResult, SearchResult, AskModel, CallTool, Search)
+    for kind in (ModelAnswer, ModelFailed, ToolResult, SearchResult, Fetched, AskModel, CallTool, Search, Fetch)
 }
 UNKNOWN = ToolResult(
     "The outcome of this action is unknown: it was started before an interruption. Do not repeat it.",
@@ -61,6 +63,16 @@ class Opening:
 
 
 _OPENING = TypeAdapter(Opening)
+
+
+_PREVIEW = -1
+"""The entry of the shown message stands before all others: it is no effect."""
+
+
+def shown_before(entries: tuple[JournalEntry, ...]) -> str:
+    """The handle of the message that an interrupted attempt had begun to show, "" if there was none."""
+    entry = next((entry for entry in entries if entry.kind == "preview"), None)
+    return str(entry.result["handle"]) if entry is not None and entry.result is not None else ""
 
 
 def left_open(entries: tuple[JournalEntry, ...]) -> str:
@@ -126,6 +138,10 @@ class Journal:
             self.acted = True
         return _decode(entry.result)
 
+    async def shown(self, handle: str) -> None:
+        """Writes what the channel calls the message in which the answer is being shown."""
+        await self._store.journal(self._lease, JournalEntry(_PREVIEW, "preview", "", {"handle": handle}))
+
     def note(self, effect: Effect, result: Result) -> None:
         self._unwritten.append((self._position, effect, result))
 
@@ -166,10 +182,16 @@ def digest(effect: Effect) -> str:
     return hashlib.blake2b(_ADAPTERS[type(effect).__name__].dump_json(effect), digest_size=16).hexdigest()
 
 
-def _kind(effect: Effect) -> Literal["model", "tool", "search"]:
-    if isinstance(effect, AskModel):
-        return "model"
-    return "tool" if isinstance(effect, CallTool) else "search"
+def _kind(effect: Effect) -> Literal["model", "tool", "search", "file"]:
+    match effect:
+        case AskModel():
+            return "model"
+        case CallTool():
+            return "tool"
+        case Fetch():
+            return "file"
+        case Search():
+            return "search"
 
 
 def _encode(result: Result) -> dict[str, Any]:

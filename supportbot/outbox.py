@@ -16,7 +16,7 @@ from typing import Protocol
 
 from supportbot.errors import ChannelBusy, ChannelError, StoreError
 from supportbot.protocols import Store
-from supportbot.types import Capabilities, Outgoing
+from supportbot.types import Address, Capabilities, Outgoing
 from supportbot.waits import Wait, Waits
 
 _POLL = 1.0
@@ -32,6 +32,8 @@ class Sender(Protocol):
     """The outgoing half of an adapter, which is all that the outbox needs."""
 
     capabilities: Capabilities
+
+    def pace(self, address: Address) -> float: ...
 
     async def send(self, outgoing: Outgoing) -> str: ...
 
@@ -162,7 +164,7 @@ class Outbox:
         if sender is None:
             await self._bury(row, f"no channel {row.address.channel!r} is configured")
             return True
-        await self._pace(row, sender.capabilities)
+        await self._pace(row.address, sender)
         if self._clock() - picked > _FRESH and not await self._store.unsent(row.id):
             return True
         try:
@@ -216,12 +218,17 @@ class Outbox:
         self._log("outbox.dead_letter", channel=row.address.channel, id=row.id, error=error)
         await self._store.bury(row.id, error=error[:500], now=self._clock())
 
-    async def _pace(self, row: Outgoing, limits: Capabilities) -> None:
+    async def wait_for_slot(self, sender: Sender, address: Address, handle: str) -> None:
+        """Keeps a shown text within the channel's pace too: its first piece is a message like any other."""
+        if not handle:
+            await self._pace(address, sender)
+
+    async def _pace(self, address: Address, sender: Sender) -> None:
         """Waits for the chat's next slot, then for the channel's: who waits for a chat takes no slot of the channel."""
-        if limits.chat_interval:
-            await self._slot((row.address.channel, row.address.chat), limits.chat_interval)
-        if limits.channel_rate:
-            await self._slot((row.address.channel,), 1 / limits.channel_rate)
+        if interval := sender.pace(address):
+            await self._slot((address.channel, address.chat), interval)
+        if rate := sender.capabilities.channel_rate:
+            await self._slot((address.channel,), 1 / rate)
 
     async def _slot(self, key: tuple[str, ...], interval: float) -> None:
         now = self._clock()

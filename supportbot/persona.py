@@ -107,6 +107,8 @@ class Persona(_Part):
     system: Text | None = None
     context: Text | None = None
     handoff: HandoffWords = HandoffWords()
+    images: bool = False
+    """The model is shown the pictures that customers send; it must be one that takes them."""
     texts: Annotated[dict[str, LocaleText], AfterValidator(_known_texts)] = Field(default_factory=dict)
 
     @property

@@ -15,7 +15,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from supportbot.errors import ChannelRefused
 from supportbot.types import (
+    Address,
+    Aside,
+    Attachment,
     Capabilities,
     Committed,
     Conversation,
@@ -31,6 +35,8 @@ from supportbot.types import (
     Outcome,
     Outgoing,
     Receipt,
+    Rendering,
+    Reply,
     Turn,
     TurnInput,
     Usage,
@@ -76,18 +82,50 @@ class Inbox(Protocol):
     async def answers(self, message: Message) -> tuple[Outgoing, ...]:
         """What was already answered to a message that came before (a repeat), () if nothing yet."""
 
+    async def customer(self, address: Address) -> str:
+        """The id of the customer of the conversation at this address, "" if there is none yet."""
+
+    async def set_aside(self, channel: str, id: str, content: str, reason: str) -> None:
+        """Keeps what is authentic but cannot be read, for people to look at; then acknowledge it.
+
+        Raises StoreFull, StoreBusy. The same id is kept once.
+        """
+
+
+class Files(Protocol):
+    """The contents of files, by their SHA-256."""
+
+    async def read(self, digest: str) -> bytes:
+        """NotFound if it is not kept (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What the bot offers of itself, for the platform's own menus: (name, {locale: text}).
+
+    `commands` are those that start flows, without the slash; `prompts` the flows with a button.
+    """
+
+    commands: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    prompts: tuple[tuple[str, Mapping[str, str]], ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelContext:
     """What a started adapter is handed.
 
     `http` makes a client that refuses private addresses unless told otherwise, follows no redirect, uses no proxy
-    and logs no URL; close it in `stop`.
+    and logs no URL; close it in `stop`. `public_url` is how the bot is reached from outside, "" if nobody said.
     """
 
     inbox: Inbox
     http: Callable[[bool], httpx2.AsyncClient]
     log: Callable[..., None]
+    files: Files
+    bot_name: str = ""
+    locale: str = "en"
+    menu: Menu = Menu()
+    public_url: str = ""
 
 
 class Adapter(ABC):
@@ -98,6 +136,8 @@ class Adapter(ABC):
     """
 
     capabilities: Capabilities = Capabilities()
+    environment: Mapping[str, str] = {}
+    """Options that come from the environment where the config has none: {"token": "MY_TOKEN"}."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
@@ -112,6 +152,23 @@ class Adapter(ABC):
 
     async def stop(self) -> None:  # noqa: B027 - optional
         """Closes them. Nothing is received or sent afterwards."""
+
+    def pace(self, address: Address) -> float:
+        """Seconds between two messages in this chat."""
+        return self.capabilities.chat_interval
+
+    @classmethod
+    def render(cls, reply: Reply) -> Rendering:
+        """How the reply looks here, without sending it; for `supportbot check` and `preview`."""
+        return Rendering(reply.text)
+
+    async def working(self, outgoing: Outgoing, note: str) -> None:  # noqa: B027 - optional
+        """Shows that the bot is at work on an answer; `note` says in the customer's language at what, or is ""."""
+
+    async def fetch(self, attachment: Attachment, *, limit: int) -> bytes:
+        """The content of an attachment that came by this channel. Raises ChannelRefused if it has more than `limit`
+        bytes or is gone, ChannelBusy if trying again may help."""
+        raise ChannelRefused(f"channel {self.name} cannot fetch files")
 
     async def preview(self, outgoing: Outgoing, text: str) -> str:
         """Shows the reply's text so far (streaming) and returns a handle for `Outgoing.preview`; "" if it has none."""
@@ -173,7 +230,8 @@ class Tool:
 
     A `str` result reaches the model verbatim, anything else as JSON. `effects` marks a call that changes
     something: it runs at most once. Raise ToolError with a sentence for the customer's or model's mistake.
-    `private` tools are for flows only; the model is not offered them. `timeout` in seconds.
+    `private` tools are for flows only; the model is not offered them. `public` says that its results may be read by
+    anyone: those of other tools are shown in a shared place to the customer alone. `timeout` in seconds.
     """
 
     name: str
@@ -182,6 +240,7 @@ class Tool:
     call: Callable[[dict[str, Any], ToolContext], Any]
     effects: bool = False
     private: bool = False
+    public: bool = False
     timeout: float = 15.0
 
     def __post_init__(self) -> None:
@@ -313,6 +372,12 @@ class Store(Protocol):
     async def usage(self, *, since: float) -> tuple[tuple[str, str, Usage], ...]:
         """(conversation, channel, usage) of each model call since then."""
 
+    async def set_aside(self, channel: str, id: str, content: str, reason: str, *, now: float) -> None:
+        """Keeps an authentic update that no adapter can read; the same (channel, id) once."""
+
+    async def aside(self, *, limit: int = 100) -> tuple[Aside, ...]:
+        """What was set aside, newest first."""
+
     async def dead_letters(self, *, limit: int = 100) -> tuple[tuple[Outgoing, str], ...]:
         """Messages that could not be delivered, with the last error."""
 
@@ -324,8 +389,10 @@ __all__ = [
     "Adapter",
     "ChannelContext",
     "Enqueue",
+    "Files",
     "Inbox",
     "Knowledge",
+    "Menu",
     "Model",
     "Store",
     "Tool",

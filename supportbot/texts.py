@@ -178,6 +178,53 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Cette démarche a été modifiée entre-temps, il faut donc la recommencer. Désolé pour ce détour.",
         "es": "Este trámite ha cambiado mientras tanto, así que hay que empezarlo de nuevo. Disculpe la molestia.",
     },
+    "attachment_beside": {
+        "en": "I've kept your file for my colleagues, but I cannot look into files like this one myself.",
+        "de": "Ihre Datei habe ich für unser Team aufbewahrt; selbst kann ich in solche Dateien nicht hineinsehen.",
+        "fr": "J'ai gardé votre fichier pour mes collègues, mais je ne peux pas ouvrir ce genre de fichier moi-même.",
+        "es": "He guardado su archivo para mis compañeros, pero yo no puedo abrir archivos como este.",
+    },
+    "attachment_too_large": {
+        "en": "Your file is too large for me to take. Could you send a smaller one, or tell me in words what it shows?",
+        "de": "Ihre Datei ist zu groß für mich. Können Sie eine kleinere schicken oder in Worten sagen, was sie zeigt?",
+        "fr": "Votre fichier est trop volumineux. Pouvez-vous en envoyer un plus petit, ou me dire ce qu'il montre ?",
+        "es": "Su archivo es demasiado grande. ¿Puede enviar uno más pequeño o decirme con palabras qué muestra?",
+    },
+    "voice_unread": {
+        "en": "I've received your recording, but I cannot listen to or watch recordings yet. Could you write it to me?",
+        "de": "Ihre Aufnahme ist angekommen, aber anhören oder ansehen kann ich Aufnahmen noch nicht. Können Sie es mir "
+        "schreiben?",
+        "fr": "J'ai bien reçu votre enregistrement, mais je ne peux pas encore l'écouter ni le regarder. Pouvez-vous me "
+        "l'écrire ?",
+        "es": "He recibido su grabación, pero todavía no puedo escuchar ni ver grabaciones. ¿Me lo puede escribir?",
+    },
+    "voice_beside": {
+        "en": "I've kept your recording for my colleagues, but I cannot listen to or watch it myself yet.",
+        "de": "Ihre Aufnahme habe ich für unser Team aufbewahrt; selbst anhören oder ansehen kann ich sie noch nicht.",
+        "fr": "J'ai gardé votre enregistrement pour mes collègues, mais je ne peux pas encore l'écouter ou le regarder.",
+        "es": "He guardado su grabación para mis compañeros, pero yo todavía no puedo escucharla ni verla.",
+    },
+    "choice_closed": {
+        "en": "That choice is not open to you, or not any more. Please tell me in words what you need.",
+        "de": "Diese Auswahl steht Ihnen nicht oder nicht mehr offen. Bitte schreiben Sie mir, was Sie brauchen.",
+        "fr": "Ce choix ne vous est pas, ou plus, proposé. Dites-moi avec vos mots ce dont vous avez besoin.",
+        "es": "Esa opción no está disponible para usted, o ya no lo está. Dígame con palabras lo que necesita.",
+    },
+    "edited_late": {
+        "en": 'I saw that you changed an earlier message, but I had already gone on with it. Write "cancel" to start over.',
+        "de": "Ich habe gesehen, dass Sie eine frühere Nachricht geändert haben, war damit aber schon weiter. Mit "
+        "„abbrechen“ beginnen wir neu.",
+        "fr": "J'ai vu que vous avez modifié un message précédent, mais j'avais déjà continué. Écrivez « annuler » pour "
+        "recommencer.",
+        "es": "He visto que cambió un mensaje anterior, pero ya había seguido adelante. Escriba «cancelar» para empezar "
+        "de nuevo.",
+    },
+    "working": {
+        "en": "is looking into it…",
+        "de": "sieht nach …",
+        "fr": "cherche…",
+        "es": "lo está mirando…",
+    },
     "attachment_unread": {
         "en": "I've received your file, but I cannot read files here. Could you tell me in words what it is about?",
         "de": "Ihre Datei ist angekommen, aber ich kann hier keine Dateien lesen. Können Sie mir in Worten sagen, worum "

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 OVERHEAD = 4
 """Tokens that one chat message costs beside its content."""
 
+IMAGE = 1_000
+"""What a picture is taken to cost in the history's budget, whatever the provider counts."""
+
 _SLICE = 100_000
 _FALLBACK = "o200k_base"
 

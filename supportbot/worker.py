@@ -11,23 +11,38 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from supportbot.engine import MAX_ATTEMPTS, Moment, batch, take_turn
-from supportbot.errors import ModelError, NotFound, StaleLease, StoreError
+from supportbot.errors import (
+    ChannelBusy,
+    ChannelError,
+    ChannelRefused,
+    ModelError,
+    NotFound,
+    StaleLease,
+    StoreError,
+)
 from supportbot.house import House
 from supportbot.journal import Diverged, Journal, Opening, left_open
-from supportbot.previews import Preview
-from supportbot.protocols import ToolContext
+from supportbot.mediatypes import allowed, media_type
+from supportbot.previews import Preview, at_work
+from supportbot.protocols import Adapter, ToolContext
 from supportbot.replies import fit
 from supportbot.types import (
     AskModel,
+    Attachment,
     CallTool,
     Effect,
+    Fetch,
+    Fetched,
     Inbound,
     Lease,
     ModelAnswer,
     ModelFailed,
+    ModelRequest,
     Outcome,
     Result,
     Search,
@@ -40,6 +55,8 @@ from supportbot.types import (
 MAX_RESTARTS = 2
 _SUMMARY_SECONDS = 10.0
 _OFFLINE_SECONDS = 5.0
+_FETCH_SECONDS = 15.0
+_FETCH_AGAIN = 1.0
 _RETRY_SECONDS = (0.2, 1.0, 3.0)
 _AFTER_RESCUE = 2.0
 _LEASE_MARGIN = 30.0
@@ -134,7 +151,8 @@ class Worker:
         spent: tuple[Usage, ...] = ()
         for restart in range(MAX_RESTARTS + 1):
             attempt = Attempt(house, start)
-            outcome = await attempt.outcome()
+            async with at_work(house, start):
+                outcome = await attempt.outcome()
             if restart == MAX_RESTARTS or not attempt.may_restart:
                 break
             late = await house.store.arrived(lease, after=start.pending[-1].position)
@@ -193,7 +211,7 @@ class Attempt:
         self._house = house
         self._start = start
         self._journal = Journal(house.store, start.lease, start.journal)
-        self._preview = Preview(house, start)
+        self._preview = Preview(house, start, self._journal)
         self._oldest = start.pending[0].received_at
         self._began = house.clock()
         self._waited = False
@@ -207,10 +225,13 @@ class Attempt:
     async def outcome(self) -> Outcome:
         moment = self._moment()
         try:
-            outcome = await self._run(moment)
-        except Diverged as error:
-            outcome = await self._run(replace(moment, unsure=error.detail))
-        return replace(outcome, preview=self._preview.handle)
+            try:
+                outcome = await self._run(moment)
+            except Diverged as error:
+                outcome = await self._run(replace(moment, unsure=error.detail))
+        finally:
+            handle = await self._preview.end()
+        return replace(outcome, preview=handle)
 
     def _moment(self) -> Moment:
         now = self._house.clock()
@@ -251,6 +272,8 @@ class Attempt:
                 result: Result = await self._ask(effect)
             case Search():
                 result = await self._search(effect)
+            case Fetch():
+                result = await self._fetch(effect.attachment)
         self._journal.note(effect, result)
         return result
 
@@ -269,8 +292,9 @@ class Attempt:
         self._preview.begin()
         show = self._preview.show if effect.stream and self._preview.possible else None
         try:
+            request = replace(effect.request, pictures=await self._pictures(effect.request))
             async with asyncio.timeout(seconds + 1):
-                return await model.complete(effect.request, seconds=seconds, on_text=show)
+                return await model.complete(request, seconds=seconds, on_text=show)
         except TimeoutError:
             return ModelFailed("deadline", "the model did not answer in time")
         except ModelError as error:
@@ -278,6 +302,35 @@ class Attempt:
 
     async def _search(self, effect: Search) -> SearchResult:
         return SearchResult(await self._house.knowledge.search(effect.query, limit=effect.limit))
+
+    async def _pictures(self, request: ModelRequest) -> Mapping[str, bytes]:
+        """The content of the pictures that the request names and that are still kept."""
+        found: dict[str, bytes] = {}
+        for digest in dict.fromkeys(digest for message in request.messages for digest in message.images):
+            with suppress(NotFound):
+                found[digest] = await self._house.files.read(digest)
+        return found
+
+    async def _fetch(self, attachment: Attachment) -> Fetched:
+        """Keeps the file, if it is of a size and kind that is taken."""
+        house = self._house
+        self._waited = True
+        adapter = house.adapters.get(self._start.conversation.address.channel)
+        if adapter is None or not allowed(attachment.media_type, house.file_types):
+            return Fetched(attachment, "not_allowed")
+        if attachment.size > house.file_size:
+            return Fetched(attachment, "too_large")
+        try:
+            async with asyncio.timeout(max(min(self._left(), _FETCH_SECONDS), 1.0)):
+                content = await _content(adapter, attachment, house.file_size)
+        except (ChannelError, TimeoutError) as error:
+            house.log("file.failed", channel=adapter.name, error=str(error) or "it did not arrive in time")
+            return Fetched(attachment, "failed")
+        kind = media_type(content, attachment.media_type)
+        if not allowed(kind, house.file_types):
+            return Fetched(replace(attachment, media_type=kind), "not_allowed")
+        digest = await house.files.keep(content)
+        return Fetched(replace(attachment, media_type=kind, size=len(content), digest=digest))
 
     async def _call(self, effect: CallTool) -> ToolResult:
         house, start = self._house, self._start
@@ -297,3 +350,19 @@ class Attempt:
         result = await house.tools.call(effect.name, effect.arguments, context, seconds=max(self._left(), 1.0))
         await self._journal.after(effect, result, acts=acts)
         return result
+
+
+async def _content(adapter: Adapter, attachment: Attachment, limit: int) -> bytes:
+    """What the channel gives, asked twice if it is only busy. Whatever goes wrong in the adapter is a ChannelError."""
+    for last in (False, True):
+        try:
+            return await adapter.fetch(attachment, limit=limit)
+        except ChannelBusy:
+            if last:
+                raise
+            await asyncio.sleep(_FETCH_AGAIN)
+        except (ChannelError, TimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001 - named boundary: somebody else's adapter may raise anything
+            raise ChannelRefused(f"the adapter failed: {type(error).__name__}") from None
+    raise AssertionError("unreachable")

@@ -254,6 +254,15 @@ class LimitsSettings(Section):
     """What happens at the `answer_deadline`: a human is called, or the customer gets an honest notice."""
 
 
+class AttachmentSettings(Section):
+    max_size: Size = 10_000_000
+    """Larger files that customers send are not taken."""
+    types: tuple[Text, ...] = ("image/*", "audio/*", "video/mp4", "application/pdf", "text/plain", "text/csv")
+    """Kinds of files that are kept, `image/*` for all images; of others only the name is."""
+    keep: Wait = 90 * 86400.0
+    """Files that nobody has looked at for this long are deleted."""
+
+
 class PrivacySettings(Section):
     keep_finished: Wait = 7 * 86400.0
     """How long delivered messages stay in the queues' records; conversations are not touched."""
@@ -298,6 +307,8 @@ class Config(Section):
     """Handing a conversation to a human."""
     limits: LimitsSettings = LimitsSettings()
     """Time and size."""
+    attachments: AttachmentSettings = AttachmentSettings()
+    """The files that customers send."""
     privacy: PrivacySettings = PrivacySettings()
     """What is kept, and for how long."""
     web: WebSettings = WebSettings()

@@ -86,6 +86,11 @@ class Flow:
         return self.heading.pick(locale, "", 0)
 
     @property
+    def titles(self) -> Mapping[str, str]:
+        """The title in each of its languages; "" stands for all."""
+        return {locale: variants[0] for locale, variants in self.heading.by_locale.items()}
+
+    @property
     def asks(self) -> Mapping[str, Ask]:
         """The first question for each slot."""
         steps = [step for step in self.places.values() if isinstance(step, Ask)]
@@ -98,9 +103,10 @@ class Flow:
 
     @property
     def captures(self) -> frozenset[str]:
-        """The slots that its start patterns fill."""
+        """The slots that its start patterns fill, and `payload` if an event starts it."""
         patterns = [trigger.pattern for trigger in self.triggers if trigger.pattern]
-        return frozenset(name for pattern in patterns for name in pattern.groups)
+        found = frozenset(name for pattern in patterns for name in pattern.groups)
+        return found | {"payload"} if any(trigger.kind == "event" for trigger in self.triggers) else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ Rules:
 3. Understanding yields Commands; `apply` in turn.py is the only place where they take effect.
 """
 
+from supportbot.engine.arriving import batch
 from supportbot.engine.desk import CEILING, DEADLINE
 from supportbot.engine.script import Moment, Script
-from supportbot.engine.turn import MAX_ATTEMPTS, batch, take_turn
+from supportbot.engine.turn import MAX_ATTEMPTS, take_turn
 
 __all__ = ["CEILING", "DEADLINE", "MAX_ATTEMPTS", "Moment", "Script", "batch", "take_turn"]

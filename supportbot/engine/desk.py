@@ -84,16 +84,33 @@ def timer(draft: Draft, message: Message) -> None:
 def hear(draft: Draft) -> None:
     """Puts what the customers sent into the turn; an event has no words."""
     for inbound in draft.batch:
-        if inbound.message.kind != "event":
-            draft.hear(heard(inbound.message), inbound.message.user)
+        message = inbound.message
+        if message.kind == "message.deleted":
+            draft.withdrawn.append(message.target)
+        elif message.kind != "event":
+            draft.hear(heard(message), message.user, images(message))
+
+
+def withdraw(draft: Draft) -> None:
+    """Customers took back what they wrote: nothing is answered, and earlier words leave the history."""
+    hear(draft)
+    draft.trace("silent", reason="the customer deleted the message")
 
 
 def heard(message: Message) -> str:
     """The words that stand in history for what the customer sent."""
     if message.action is not None:
-        return message.action.value or message.action.id
+        return message.action.value or message.action.id or "[pressed a button that is no longer open]"
     files = " ".join(f"[file: {attachment.name}]" for attachment in message.attachments)
-    return " ".join(part for part in (message.text, files) if part)
+    edited = "[changed an earlier message to:]" if message.kind == "message.edited" else ""
+    return " ".join(part for part in (edited, message.text, files) if part)
+
+
+def images(message: Message) -> tuple[str, ...]:
+    """The digests of the pictures that came with it and were kept."""
+    return tuple(
+        file.digest for file in message.attachments if file.digest and file.media_type.startswith("image/")
+    )
 
 
 def _claim(draft: Draft, message: Message) -> None:

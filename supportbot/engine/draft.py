@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from supportbot import tokens
+from supportbot.engine.arriving import OUTSIDE, folded, pressed
 from supportbot.engine.script import Moment, Script
 from supportbot.types import (
+    Attachment,
     Button,
     ChatMessage,
     FlowState,
@@ -24,16 +28,13 @@ from supportbot.types import (
     User,
 )
 
-OUTSIDE = ("message", "action", "event")
-"""Kinds that come from customers; what a human agent or a timer does concerns the conversation's own customer."""
-
 
 class Draft:
     """Mutable on purpose, and alive for one turn only; `outcome()` freezes it."""
 
     def __init__(self, start: TurnInput, batch: tuple[Inbound, ...], script: Script, moment: Moment) -> None:
         self.start = start
-        self.batch = batch
+        self.consumed = tuple(inbound.position for inbound in batch)
         self.script = script
         self.moment = moment
         first = batch[0].message
@@ -41,7 +42,21 @@ class Draft:
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
+        self.batch = folded(
+            [
+                replace(row, message=pressed(row.message, start.states.get(row.message.user.id, FlowState())))
+                for row in batch
+            ]
+        )
+        self.shared = any(row.message.shared for row in batch)
+        self.personal = False
+        """Something that only the customer may read has been looked up."""
+        self.read = False
+        """A model has read the turn, so it is the model's to speak of what it was not shown."""
+        self.unread: tuple[tuple[Attachment, str], ...] = ()
         self.offered: tuple[Button, ...] = ()
+        self.typed = 0
+        self.withdrawn: list[str] = []
         self.handoff = start.handoff
         self.turn: list[ChatMessage] = []
         self.past: tuple[ChatMessage, ...] = ()
@@ -66,22 +81,36 @@ class Draft:
         if locale:
             self.learned = self.locale = locale
 
-    def hear(self, content: str, user: User) -> None:
+    def hear(self, content: str, user: User, images: tuple[str, ...] = ()) -> None:
         """Puts the customer's words into the turn; other people in a shared place keep their names."""
         name = "" if user.id == self.start.conversation.customer.id else user.name or user.id
-        self.turn.append(ChatMessage("user", content, self.script.count(content), name=name))
+        size = self.script.count(content) + len(images) * tokens.IMAGE
+        self.turn.append(ChatMessage("user", content, size, name=name, images=images))
 
     def say(self, reply: Reply, *, name: str = "") -> None:
         """One message to the customer, and into history; without any words there is nothing to send."""
         if not reply.text.strip() and not reply.buttons:
             self.trace("empty reply", reason="its text came out empty")
             return
+        reply = self._addressed(reply)
         self.replies.append(reply)
-        self.offered = reply.buttons
+        self.offered += reply.choices
+        self.typed = len(reply.choices)
         content = reply.text
         if reply.buttons:
             content += "\n[choices: " + " | ".join(button.label for button in reply.buttons) + "]"
         self.turn.append(ChatMessage("assistant", content, self.script.count(content), name=name))
+
+    def _addressed(self, reply: Reply) -> Reply:
+        """The reply with what its buttons are pressed by, and for the customer alone if it must be."""
+        place = f"{self._press}.{len(self.replies)}"
+        buttons = tuple(replace(button, press=f"{place}.{number}") for number, button in enumerate(reply.buttons))
+        return replace(reply, buttons=buttons, private=reply.private or (self.shared and self.personal))
+
+    @property
+    def _press(self) -> str:
+        """One word for all buttons of this turn, the same in every replay of it."""
+        return hashlib.blake2b(self.moment.handoff_id.encode(), digest_size=8).hexdigest()
 
     def note(self, content: str) -> None:
         """Something the model should know later, said to nobody."""
@@ -93,6 +122,11 @@ class Draft:
 
     def returned(self, call_id: str, content: str) -> None:
         self.turn.append(ChatMessage("tool", content, self.script.count(content), tool_call_id=call_id))
+
+    def forget_pictures(self) -> None:
+        """The model does not take them: it goes on with the words, and the history keeps those only."""
+        self.past = tuple(replace(message, images=()) for message in self.past)
+        self.turn = [replace(message, images=()) for message in self.turn]
 
     # what is remembered
     def trace(self, step: str, **facts: object) -> None:
@@ -131,11 +165,11 @@ class Draft:
         return self.handoff
 
     def outcome(self) -> Outcome:
-        if self.replies and self.state.offered != self.offered:
-            self.move(replace(self.state, offered=self.offered))
+        if self.replies and (self.state.offered, self.state.typed) != (self.offered, self.typed):
+            self.move(replace(self.state, offered=self.offered, typed=self.typed))
         changed = self.handoff if self.handoff != self.start.handoff else None
         return Outcome(
-            consumed=tuple(inbound.position for inbound in self.batch),
+            consumed=self.consumed,
             turn=tuple(self.turn),
             replies=tuple(self.replies),
             events=tuple(self._events),
@@ -148,5 +182,6 @@ class Draft:
             trace=Trace(tuple(self._trace), self.script.digest),
             cut=self.cut,
             summary=self.summary,
+            withdrawn=tuple(self.withdrawn),
             locale=self.learned if self.learned not in ("", self.start.conversation.locale) else None,
         )

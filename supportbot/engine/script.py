@@ -36,6 +36,10 @@ class Script:
     tools: tuple[ToolSpec, ...] = ()
     has_model: bool = False
     has_articles: bool = False
+    public_tools: frozenset[str] = frozenset()
+    """Tools whose results anyone may read; after any other's a reply in a shared place is for the customer alone."""
+    sees: bool = False
+    """The model is shown the pictures that customers send."""
     handoff_deadline: float = 900.0
     handoff_ceiling: float = 86_400.0
     max_calls: int = 24

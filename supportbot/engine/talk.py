@@ -59,10 +59,15 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
         result = yield AskModel(_request(draft, question, hits), stream=True)
         draft.spend(getattr(result, "usage", ()))
         if not isinstance(result, ModelAnswer):
+            if _sent_pictures(draft) and isinstance(result, ModelFailed) and result.name == "refused":
+                draft.trace("model failed", failed="refused", message="the model was shown a picture")
+                draft.forget_pictures()
+                continue
             return (yield from _ladder(draft, question, hits, result))
         if not result.text.strip() and not result.tool_calls:
             return (yield from _ladder(draft, question, hits, _EMPTY))
         draft.trace("model", model=result.model, calls=[call.name for call in result.tool_calls])
+        draft.read = True
         if not result.tool_calls:
             draft.say(Reply(result.text))
             return None
@@ -71,6 +76,10 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
             return command
     desk.open_handoff(draft, HandOff("error", f"The model made {draft.script.max_calls} calls without an answer."))
     return None
+
+
+def _sent_pictures(draft: Draft) -> bool:
+    return any(message.images for message in (*draft.past, *draft.turn))
 
 
 def extract(draft: Draft, question: str) -> Generator[Effect, Result, bool]:
@@ -124,6 +133,7 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
         elif command is not None:
             draft.returned(call.id, "not called: the conversation went on elsewhere")
         else:
+            draft.personal = draft.personal or call.name not in draft.script.public_tools
             result = yield CallTool(call.name, call.arguments, draft.author, call.id, draft.locale)
             content = result.content if isinstance(result, ToolResult) else "failed"
             draft.returned(call.id, content)

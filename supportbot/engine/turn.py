@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from supportbot import history
@@ -19,7 +19,8 @@ from supportbot.dialogue import (
     waiting,
 )
 from supportbot.engine import desk
-from supportbot.engine.draft import OUTSIDE, Draft
+from supportbot.engine.arriving import OUTSIDE, batch, fetched
+from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
 from supportbot.engine.script import Moment, Script
 from supportbot.engine.talk import Steps, converse, extract
@@ -33,9 +34,9 @@ from supportbot.types import (
     Command,
     Correct,
     Effect,
+    Event,
     HandOff,
     Help,
-    Inbound,
     Message,
     ModelAnswer,
     ModelRequest,
@@ -49,24 +50,13 @@ from supportbot.types import (
 )
 
 MAX_ATTEMPTS = 3
-
-
-def batch(pending: Sequence[Inbound], *, everyone: bool = False) -> tuple[Inbound, ...]:
-    """The pending rows that make one turn: the leading run of one author's messages, or one row of any other kind.
-
-    `everyone` takes the leading run of all customers' rows, for a notice that ends them together.
-    """
-    first = pending[0].message
-    if everyone and first.kind in OUTSIDE:
-        return _leading(pending, lambda message: message.kind in OUTSIDE)
-    if first.kind != "message" or first.text.startswith("/"):
-        return (pending[0],)
-    return _leading(
-        pending,
-        lambda message: (
-            message.kind == "message" and message.user.id == first.user.id and not message.text.startswith("/")
-        ),
-    )
+_UNREAD: Mapping[tuple[bool, bool], str] = {
+    (False, False): "attachment_unread",
+    (False, True): "attachment_beside",
+    (True, False): "voice_unread",
+    (True, True): "voice_beside",
+}
+"""(whether it is a recording, whether it came with words and is kept) -> what is said to it."""
 
 
 def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Effect, Result, Outcome]:
@@ -79,39 +69,61 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
         desk.timer(draft, first)
     elif first.kind not in OUTSIDE:
         desk.human(draft, first)
-    elif owned:
-        desk.owned(draft)
     elif all(row.message.kind == "event" for row in rows):
-        yield from _event(draft, first)
+        if owned:
+            desk.owned(draft)
+        else:
+            yield from _event(draft, first)
     else:
-        yield from _customer(draft)
-        _never_silent(draft)
+        if not _given_up(moment):
+            draft.batch, draft.unread = yield from fetched(draft.batch)
+        if owned:
+            desk.owned(draft)
+        elif all(row.message.kind == "message.deleted" for row in draft.batch):
+            desk.withdraw(draft)
+        else:
+            yield from _customer(draft)
+            _never_silent(draft)
     return draft.outcome()
 
 
-def _leading(pending: Sequence[Inbound], belongs: Callable[[Message], bool]) -> tuple[Inbound, ...]:
-    taken = []
-    for inbound in pending:
-        if not belongs(inbound.message):
-            break
-        taken.append(inbound)
-    return tuple(taken)
+def _given_up(moment: Moment) -> bool:
+    return bool(moment.unsure) or moment.overdue or moment.attempt > MAX_ATTEMPTS
 
 
 def _event(draft: Draft, message: Message) -> Steps:
-    """Something happened without words: a flow may wait for it, else it is only noted."""
+    """Something happened without words: a flow may wait for it, else it is only noted.
+
+    Who has followed a link to the bot ("start") hears something in any case.
+    """
     moment = draft.moment
     if moment.unsure:
         desk.open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
         return
-    command = understand(message, draft.state, draft.script.book, draft.script.words, draft.locale)
-    if isinstance(command, StartFlow) and not moment.overdue and moment.attempt <= MAX_ATTEMPTS:
+    command = _started_by(draft, message)
+    if command is not None and not moment.overdue and moment.attempt <= MAX_ATTEMPTS:
         yield from _trim(draft)
         yield from start_flow(draft, command)
+    elif message.event is not None and message.event.name == "start":
+        _help(draft)
     else:
         draft.trace(
             "silent", reason="no flow waits for this event", event=message.event.name if message.event else ""
         )
+
+
+def _started_by(draft: Draft, message: Message) -> StartFlow | None:
+    """The flow that waits for the event, with the event's payload. A deep link ("start") is looked for with its
+    payload first, as "start.PAYLOAD", and last as any beginning of a conversation."""
+    event = message.event or Event("")
+    payload = event.data.get("payload", "")
+    names = (f"start.{payload}", "start", "conversation.started") if event.name == "start" else (event.name,)
+    for name in names:
+        named = replace(message, event=Event(name))
+        command = understand(named, draft.state, draft.script.book, draft.script.words, draft.locale)
+        if isinstance(command, StartFlow):
+            return replace(command, slots={"payload": payload} if isinstance(payload, str) else {})
+    return None
 
 
 def _never_silent(draft: Draft) -> None:
@@ -132,12 +144,45 @@ def _customer(draft: Draft) -> Steps:
         draft.learn(_known_language(draft, message.text))
     if not message.text and message.action is None and not message.attachments:
         _help(draft)
+    elif message.action is not None and not message.action.id:
+        _closed(draft)
+    elif message.kind == "message.edited" and draft.state.frames:
+        draft.say(Reply(draft.text("edited_late")))
+        draft.trace("notice", reason="an earlier answer was edited while a flow had gone on")
+        _ask_again(draft)
+    elif not message.text and message.action is None and not _seen(draft, message):
+        _unread(draft, message, beside=False)
+    else:
+        message = replace(message, kind="action" if message.action else "message")
+        yield from apply(draft, _understood(draft, message), message)
+        if not _seen(draft, message):
+            _unread(draft, message, beside=True)
+
+
+def _closed(draft: Draft) -> None:
+    """A button that was pressed already, replaced by a later question, or shown to somebody else."""
+    draft.say(Reply(draft.text("choice_closed"), private=draft.shared))
+    draft.trace("notice", reason="the pressed button is not open to this customer")
+    if draft.state.frames:
+        _ask_again(draft)
+
+
+def _seen(draft: Draft, message: Message) -> bool:
+    """Whether the model can look at all that came with the message."""
+    images = desk.images(message)
+    return len(images) == len(message.attachments) and (not images or draft.script.sees)
+
+
+def _unread(draft: Draft, message: Message, *, beside: bool) -> None:
+    """Says honestly what became of files that the bot cannot look at, unless a model or a human has the word."""
+    if draft.read or (draft.handoff is not None and draft.handoff.open):
         return
-    if not message.text and message.action is None:
-        draft.say(Reply(draft.text("attachment_unread")))
-        draft.trace("notice", reason="files cannot be read on this channel yet")
-        return
-    yield from apply(draft, _understood(draft, message), message)
+    errors = {error for _, error in draft.unread}
+    kept = beside and all(file.digest for file in message.attachments)
+    recorded = any(file.media_type.startswith(("audio/", "video/")) for file in message.attachments)
+    key = "attachment_too_large" if "too_large" in errors else _UNREAD[recorded, kept]
+    draft.say(Reply(draft.text(key)))
+    draft.trace("notice", reason="files that the bot cannot look at", errors=sorted(errors))
 
 
 def _unable(draft: Draft) -> bool:
@@ -200,18 +245,22 @@ def _joined(draft: Draft) -> Message:
         message = draft.batch[0].message
         if len(message.text) <= draft.script.max_message_chars:
             return message
-    text = "\n".join(inbound.message.text for inbound in draft.batch if inbound.message.text)
-    return replace(draft.batch[-1].message, text=text[: draft.script.max_message_chars])
+    rows = [inbound.message for inbound in draft.batch if inbound.message.kind != "message.deleted"]
+    text = "\n".join(message.text for message in rows if message.text)
+    files = tuple(file for message in rows for file in message.attachments)
+    return replace(rows[-1], text=text[: draft.script.max_message_chars], attachments=files)
 
 
 def _pressed(draft: Draft, message: Message) -> Message:
     """A typed label or number of the buttons shown last counts as a press; a pressed id gets its value."""
     offered = draft.state.offered
+    if message.action is not None and message.action.press:
+        return message
     if message.action is not None:
         value = next((button.value or button.label for button in offered if button.id == message.action.id), "")
         return replace(message, action=replace(message.action, value=message.action.value or value))
     typed = message.text.strip().casefold()
-    for number, button in enumerate(offered, 1):
+    for number, button in enumerate(offered[len(offered) - draft.state.typed :], 1):
         if typed in (str(number), button.label.casefold()):
             return replace(message, text="", action=Action(button.id, button.value or button.label))
     return message

@@ -5,6 +5,7 @@ A server that does not take a parameter says so once; `Quirks` remembers what to
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from supportbot.mediatypes import media_type
 from supportbot.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -32,6 +34,7 @@ _OPTIONAL = (
     "name",
 )
 _MOST_STOPS = 4
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def body(model: str, request: ModelRequest, quirks: Quirks, *, stream: bool) -> 
     named = "name" not in quirks.refused
     built: dict[str, Any] = {
         "model": model,
-        "messages": [_message(message, named) for message in request.messages],
+        "messages": [_message(message, named, request.pictures) for message in request.messages],
     }
     built.update(_parameters(request, quirks))
     if request.tools:
@@ -122,8 +125,10 @@ def wire_name(name: str) -> str:
     return f"{kept[:48] or 'user'}_{digest}"
 
 
-def _message(message: ChatMessage, named: bool) -> dict[str, Any]:
+def _message(message: ChatMessage, named: bool, pictures: Mapping[str, bytes]) -> dict[str, Any]:
     built: dict[str, Any] = {"role": message.role, "content": clean(message.content)}
+    if message.images and message.role == "user":
+        built["content"] = _with_pictures(message, pictures)
     if message.role == "tool":
         built["tool_call_id"] = message.tool_call_id
         return built
@@ -133,6 +138,16 @@ def _message(message: ChatMessage, named: bool) -> dict[str, Any]:
         built["content"] = built["content"] or None
         built["tool_calls"] = [_call(call) for call in message.tool_calls]
     return built
+
+
+def _with_pictures(message: ChatMessage, pictures: Mapping[str, bytes]) -> list[dict[str, Any]] | str:
+    """The words and the pictures that are still there; a picture is what its first bytes say."""
+    shown = [
+        {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{base64.b64encode(content).decode()}"}}
+        for content in (pictures[digest] for digest in message.images if digest in pictures)
+        if (kind := media_type(content)) in _PICTURES
+    ]
+    return [{"type": "text", "text": clean(message.content)}, *shown] if shown else clean(message.content)
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

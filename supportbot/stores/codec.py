@@ -96,13 +96,17 @@ def _message_extra(message: Message) -> str | None:
     """What few messages have: action, event, attachments, locale; None if this one has nothing of it."""
     extra: dict[str, Any] = {}
     if message.action is not None:
-        extra["action"] = [message.action.id, message.action.value]
+        extra["action"] = _short([message.action.id, message.action.value, message.action.press], 2)
     if message.event is not None:
         extra["event"] = [message.event.name, message.event.data]
     if message.attachments:
-        extra["files"] = [[a.name, a.media_type, a.size, a.url] for a in message.attachments]
+        extra["files"] = [_file(attachment) for attachment in message.attachments]
     if message.locale:
         extra["locale"] = message.locale
+    if message.target:
+        extra["target"] = message.target
+    if message.shared:
+        extra["shared"] = True
     return dump(extra) if extra else None
 
 
@@ -120,6 +124,8 @@ def inbound(row: Row, address: Address) -> Inbound:
         attachments=tuple(Attachment(*a) for a in extra.get("files", ())),
         locale=extra.get("locale", ""),
         digest=digest,
+        target=extra.get("target", ""),
+        shared=extra.get("shared", False),
     )
     return Inbound(position, message, received_at)
 
@@ -128,7 +134,7 @@ def inbound(row: Row, address: Address) -> Inbound:
 
 
 def chat_columns(message: ChatMessage) -> Row:
-    """(role, content, tokens, name, tool_calls, tool_call_id)."""
+    """(role, content, tokens, name, tool_calls, tool_call_id, images)."""
     calls = [[c.id, c.name, c.arguments] for c in message.tool_calls]
     return (
         _ROLE_NUMBER[message.role],
@@ -137,15 +143,17 @@ def chat_columns(message: ChatMessage) -> Row:
         clean(message.name) or None,
         dump(calls) if calls else None,
         clean(message.tool_call_id) or None,
+        dump(message.images) if message.images else None,
     )
 
 
 def turns(rows: Iterable[Row]) -> tuple[Turn, ...]:
     """Rows (turn, role, content, …) in order, grouped by turn."""
     grouped: dict[int, list[ChatMessage]] = {}
-    for sequence, role, content, tokens, name, packed, call_id in rows:
+    for sequence, role, content, tokens, name, packed, call_id, images in rows:
         calls = tuple(ToolCall(*call) for call in json.loads(packed)) if packed else ()
-        message = ChatMessage(ROLES[role], content, tokens, name or "", calls, call_id or "")
+        shown = tuple(json.loads(images)) if images else ()
+        message = ChatMessage(ROLES[role], content, tokens, name or "", calls, call_id or "", shown)
         grouped.setdefault(sequence, []).append(message)
     return tuple(Turn(sequence, tuple(messages)) for sequence, messages in grouped.items())
 
@@ -173,15 +181,16 @@ def state_body(state: FlowState) -> str | None:
     if not state.frames and not state.slots and not state.offered:
         return None
     frames = [[f.flow, f.digest, f.at, f.asking, f.tries] for f in state.frames]
-    return dump([frames, state.slots, [[b.id, b.label, b.value] for b in state.offered]])
+    return dump([frames, state.slots, [_button(button) for button in state.offered], state.typed])
 
 
 def state(body: str) -> FlowState:
-    frames, slots, offered = json.loads(body)
+    frames, slots, offered, *typed = json.loads(body)
     return FlowState(
         tuple(Frame(flow, digest, tuple(at), asking, tries) for flow, digest, at, asking, tries in frames),
         slots,
         tuple(Button(*button) for button in offered),
+        typed[0] if typed else len(offered),
     )
 
 
@@ -195,8 +204,45 @@ def journal_entry(row: Row) -> JournalEntry:
 
 def reply_columns(reply: Reply) -> tuple[str, str | None]:
     """(text, extra) of the outbox."""
-    buttons = [[b.id, b.label, b.value] for b in reply.buttons]
-    return clean(reply.text), dump(buttons) if buttons else None
+    extra: dict[str, Any] = {}
+    if reply.buttons:
+        extra["buttons"] = [_button(button) for button in reply.buttons]
+    if reply.files:
+        extra["files"] = [_file(attachment) for attachment in reply.files]
+    if reply.menu:
+        extra["menu"] = True
+    if reply.private:
+        extra["private"] = True
+    return clean(reply.text), dump(extra) if extra else None
+
+
+def _reply(text: str, packed: str | None) -> Reply:
+    extra: Any = _load(packed, {})
+    if isinstance(extra, list):  # as the first edition wrote it: only the buttons
+        extra = {"buttons": extra}
+    return Reply(
+        text,
+        tuple(Button(*button) for button in extra.get("buttons", ())),
+        tuple(Attachment(*file) for file in extra.get("files", ())),
+        menu=extra.get("menu", False),
+        private=extra.get("private", False),
+    )
+
+
+def _button(button: Button) -> list[str]:
+    values = [button.id, button.label, button.value, button.press, button.url, button.style, button.asks]
+    return _short(values, 3)
+
+
+def _file(file: Attachment) -> list[Any]:
+    return _short([file.name, file.media_type, file.size, file.url, file.ref, file.digest], 4)
+
+
+def _short(values: list[Any], least: int) -> list[Any]:
+    """Without the empty ones at the end, down to `least`."""
+    while len(values) > least and not values[-1]:
+        values.pop()
+    return values
 
 
 def lane(channel: str, conversation: str) -> str:
@@ -219,7 +265,7 @@ def outgoing(row: Row) -> Outgoing:
         part=part,
         parts=parts,
         created_at=created_at,
-        reply=Reply(text, tuple(Button(*b) for b in _load(extra, ()))) if is_reply else None,
+        reply=_reply(text, extra) if is_reply else None,
         data={} if is_reply else _load(extra, {}),
         attempt=attempt,
         preview=preview,

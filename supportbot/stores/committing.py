@@ -12,7 +12,8 @@ from supportbot.stores.codec import Row, clean
 from supportbot.stores.turns import held
 from supportbot.types import Committed, Lease, Outcome, Outgoing, User
 
-_OUTSIDE = ("message", "action", "event")
+_OUTSIDE = ("message", "message.edited", "message.deleted", "action", "event")
+_TAKEN_BACK = "[deleted by the customer]"
 NOTIFY = "@notify"
 
 
@@ -82,6 +83,7 @@ def commit(
     answered = _consume(turn)
     _write_history(turn)
     _write_dialogue(turn)
+    _withdraw(turn, address[0])
     ready: tuple[Outgoing, ...] = ()
     if packed.replies or packed.events:
         user = _addressee(turn, answered) or User(customer, customer_name)
@@ -126,6 +128,20 @@ def _write_dialogue(turn: _Turn) -> None:
         connection.execute(queries.SET_TIMER, (key, *columns))
     if outcome.handoff is not None:
         connection.execute(queries.SET_HANDOFF, codec.handoff_columns(outcome.handoff, key))
+
+
+def _withdraw(turn: _Turn, channel: str) -> None:
+    """Takes the words of deleted messages out of the history and the inbox; only their author can delete them."""
+    authors = {row[0] for row in turn.connection.execute(queries.AUTHORS, (turn.key, turn.lease.sequence))}
+    for id in turn.packed.outcome.withdrawn:
+        found = turn.connection.execute(queries.WITHDRAWN, (channel, clean(id), turn.key)).fetchone()
+        if found is None or found[2] not in authors:
+            continue
+        at, text, _ = found
+        with_files = f"{text} [" if text else "["
+        values = (_TAKEN_BACK, turn.key, at, text, with_files, with_files)
+        turn.connection.execute(queries.WITHDRAW_MESSAGE, values)
+        turn.connection.execute(queries.WITHDRAW_INBOUND, (channel, clean(id)))
 
 
 def _addressee(turn: _Turn, answered: list[tuple[str, User]]) -> User | None:

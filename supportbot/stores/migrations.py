@@ -167,6 +167,22 @@ def m0001_first_edition(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m0002_channels(db: Database) -> None:
+    # images: JSON list of digests, NULL for none
+    db.execute("ALTER TABLE messages ADD COLUMN images TEXT")
+    db.execute(
+        """CREATE TABLE aside (
+        id INTEGER PRIMARY KEY,
+        channel TEXT NOT NULL,
+        message TEXT NOT NULL,
+        content TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL,
+        UNIQUE (channel, message))"""
+    )
+
+
 TABLES = (
     "conversations",
     "messages",
@@ -178,6 +194,7 @@ TABLES = (
     "handoffs",
     "usage",
     "traces",
+    "aside",
 )
 
 

@@ -22,7 +22,7 @@ SET_ATTEMPT = "UPDATE conversations SET attempt = ? WHERE id = ?"
 BEGIN_TURN = "UPDATE conversations SET attempt = ?, tries = tries + 1 WHERE id = ? RETURNING tries"
 PENDING = """SELECT id, message, kind, digest, user, user_name, text, extra, received_at
     FROM inbox WHERE conversation = ? AND id > ? AND done_at IS NULL ORDER BY id LIMIT ?"""
-MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id
+MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id, images
     FROM messages WHERE conversation = ? AND turn > ? ORDER BY turn, id"""
 STATE = "SELECT body FROM states WHERE conversation = ? AND author = ?"
 JOURNAL = (
@@ -36,8 +36,13 @@ WRITE_JOURNAL = """INSERT INTO journal (conversation, turn, position, kind, dige
 
 CONSUME = """UPDATE inbox SET done_at = ?, turn = ? WHERE id = ? AND conversation = ? AND done_at IS NULL
     RETURNING kind, message, user, user_name"""
-ADD_MESSAGE = """INSERT INTO messages (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+ADD_MESSAGE = """INSERT INTO messages
+    (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id, images) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+AUTHORS = "SELECT DISTINCT user FROM inbox WHERE conversation = ? AND turn = ? AND kind = 'message.deleted'"
+WITHDRAWN = "SELECT turn, text, user FROM inbox WHERE channel = ? AND message = ? AND conversation = ?"
+WITHDRAW_INBOUND = "UPDATE inbox SET text = '', extra = NULL WHERE channel = ? AND message = ?"
+WITHDRAW_MESSAGE = """UPDATE messages SET content = ?, images = NULL WHERE conversation = ? AND turn = ? AND role = 1
+    AND (content = ? OR substr(content, 1, length(?)) = ?)"""
 SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)
     ON CONFLICT (conversation, author) DO UPDATE SET body = excluded.body"""
 DROP_STATES = "DELETE FROM states WHERE conversation = ?"
@@ -105,7 +110,7 @@ DUE_TIMERS = """SELECT timers.conversation, timers.name, timers.data, conversati
     WHERE timers.due_at <= ? ORDER BY timers.due_at LIMIT ?"""
 OVERDUE = """SELECT conversations.public, waiting.since FROM (
         SELECT conversation, min(received_at) AS since FROM inbox
-        WHERE done_at IS NULL AND kind IN ('message', 'action', 'event') GROUP BY conversation) AS waiting
+        WHERE done_at IS NULL AND kind IN ('message', 'message.edited', 'message.deleted', 'action', 'event') GROUP BY conversation) AS waiting
     JOIN conversations ON conversations.id = waiting.conversation WHERE waiting.since < ? ORDER BY waiting.since"""
 JOBS = """SELECT conversations.public, waiting.ready_at, conversations.turn, conversations.attempt FROM (
         SELECT conversation, min(ready_at) AS ready_at FROM inbox WHERE done_at IS NULL GROUP BY conversation
@@ -116,6 +121,8 @@ SWEEP_OUTBOX = """DELETE FROM outbox WHERE id IN (
 SWEEP_JOURNAL = """DELETE FROM journal WHERE EXISTS (
     SELECT 1 FROM conversations WHERE conversations.id = journal.conversation
     AND conversations.turn >= journal.turn AND conversations.updated_at < ?)"""
+
+SET_ASIDE = "INSERT OR IGNORE INTO aside (channel, message, content, reason, at) VALUES (?, ?, ?, ?, ?)"
 
 # --- reading, for people -------------------------------------------------------------------------------------
 
@@ -147,6 +154,7 @@ USAGE = (
     + _USAGE
     + " FROM usage JOIN conversations ON conversations.id = usage.conversation WHERE at >= ? ORDER BY usage.id"
 )
+ASIDE = "SELECT channel, message, content, reason, at FROM aside ORDER BY id DESC LIMIT ?"
 COUNT = "SELECT count(*) FROM {table}"
 COUNT_INBOX_PENDING = "SELECT count(*) FROM inbox WHERE done_at IS NULL"
 COUNT_OUTBOX_PENDING = "SELECT count(*) FROM outbox WHERE finished_at IS NULL"

@@ -9,7 +9,7 @@ from typing import Any
 from supportbot.errors import NotFound
 from supportbot.stores import codec, queries
 from supportbot.stores.migrations import TABLES
-from supportbot.types import Conversation, Handoff, Outgoing, Turn, Usage
+from supportbot.types import Aside, Conversation, Handoff, Outgoing, Turn, Usage
 
 
 def _row(connection: sqlite3.Connection, id: str) -> codec.Row:
@@ -79,6 +79,10 @@ def replies_to(connection: sqlite3.Connection, channel: str, message_id: str) ->
 def dead_letters(connection: sqlite3.Connection, limit: int) -> tuple[tuple[Outgoing, str], ...]:
     rows = connection.execute(queries.DEAD_LETTERS, (limit,))
     return tuple((codec.outgoing(row), row[-1] or "") for row in rows)
+
+
+def aside(connection: sqlite3.Connection, limit: int) -> tuple[Aside, ...]:
+    return tuple(Aside(*row) for row in connection.execute(queries.ASIDE, (limit,)))
 
 
 def counts(connection: sqlite3.Connection) -> Mapping[str, int]:

@@ -25,6 +25,7 @@ from supportbot.stores.recent import Past, Recent
 from supportbot.stores.turns import Fence
 from supportbot.stores.writer import Reader, Writer
 from supportbot.types import (
+    Aside,
     Committed,
     Conversation,
     Handoff,
@@ -162,7 +163,10 @@ class SqliteStore:
         )
 
     def _after_commit(self, lease: Lease, outcome: Outcome, committed: Committed) -> None:
-        self._recent.add(lease.conversation, lease.sequence, outcome.turn, outcome.cut)
+        if outcome.withdrawn:
+            self._recent.drop(lease.conversation)
+        else:
+            self._recent.add(lease.conversation, lease.sequence, outcome.turn, outcome.cut)
         if committed.more:
             self._fences[lease.conversation] = (lease.sequence, 0)
         else:
@@ -269,6 +273,13 @@ class SqliteStore:
 
     async def usage(self, *, since: float) -> tuple[tuple[str, str, Usage], ...]:
         return await self._read(lambda connection: reading.usage(connection, since))
+
+    async def set_aside(self, channel: str, id: str, content: str, reason: str, *, now: float) -> None:
+        columns = tuple(codec.clean(text) for text in (channel, id, content, reason))
+        await self._execute(queries.SET_ASIDE, (*columns, now))
+
+    async def aside(self, *, limit: int = 100) -> tuple[Aside, ...]:
+        return await self._read(lambda connection: reading.aside(connection, limit))
 
     async def dead_letters(self, *, limit: int = 100) -> tuple[tuple[Outgoing, str], ...]:
         return await self._read(lambda connection: reading.dead_letters(connection, limit))

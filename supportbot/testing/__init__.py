@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from supportbot.models.scripted import Line, ScriptedModel
     from supportbot.testing.adapter_contract import AdapterContract
-    from supportbot.testing.fake_inbox import FakeInbox
+    from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
+    from supportbot.testing.fake_slack import FakeSlack
+    from supportbot.testing.fake_telegram import FakeTelegram
     from supportbot.testing.model_contract import ModelContract
     from supportbot.testing.openai_server import FakeOpenAI, Fault, Say
     from supportbot.testing.queue_contract import QueueContract
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdapterContract": "testing.adapter_contract",
     "Answer": "testing.receiver",
+    "FakeFiles": "testing.fake_inbox",
     "FakeInbox": "testing.fake_inbox",
     "FakeOpenAI": "testing.openai_server",
+    "FakeSlack": "testing.fake_slack",
+    "FakeTelegram": "testing.fake_telegram",
     "Fault": "testing.openai_server",
     "Line": "models.scripted",
     "ModelContract": "testing.model_contract",
@@ -38,8 +43,11 @@ _HOMES = {
 __all__ = [
     "AdapterContract",
     "Answer",
+    "FakeFiles",
     "FakeInbox",
     "FakeOpenAI",
+    "FakeSlack",
+    "FakeTelegram",
     "Fault",
     "Line",
     "ModelContract",

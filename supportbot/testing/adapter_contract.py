@@ -24,7 +24,7 @@ import httpx2
 
 from supportbot.errors import ChannelBusy, ChannelError, ChannelGone, StoreBusy, StoreFull
 from supportbot.protocols import Adapter, ChannelContext
-from supportbot.testing.fake_inbox import FakeInbox
+from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
 from supportbot.types import Address, Outgoing, Reply, User
 from supportbot.web import app, egress, server
 
@@ -249,12 +249,18 @@ class AdapterContract:
     async def stage(self, platform: Any) -> AsyncIterator[Stage]:
         """The adapter started behind a real HTTP server; stopped in the end (twice must be harmless)."""
         adapter, inbox = self.adapter(platform), FakeInbox()
-        await adapter.start(ChannelContext(inbox, egress.client, _silent))
+        await adapter.start(context(inbox))
         try:
             async with served(adapter) as url, httpx2.AsyncClient(trust_env=False, timeout=20) as client:
                 yield Stage(adapter, inbox, platform, url, client)
         finally:
             await adapter.stop()
+
+
+def context(inbox: FakeInbox, **more: Any) -> ChannelContext:
+    """What a started adapter is handed in a test; `more` replaces fields of it."""
+    fields: dict[str, Any] = {"http": egress.client, "log": _silent, "files": FakeFiles(), **more}
+    return ChannelContext(inbox, **fields)
 
 
 @asynccontextmanager

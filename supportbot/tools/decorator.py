@@ -42,7 +42,7 @@ def tool(function: Callable[..., Any], /) -> Tool: ...
 
 @overload
 def tool(
-    *, name: str = "", effects: bool = False, private: bool = False, timeout: float = 15.0
+    *, name: str = "", effects: bool = False, private: bool = False, public: bool = False, timeout: float = 15.0
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
 
@@ -53,6 +53,7 @@ def tool(
     name: str = "",
     effects: bool = False,
     private: bool = False,
+    public: bool = False,
     timeout: float = 15.0,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """A Tool from a function, sync or async, as `@tool` or `@tool(effects=True)`.
@@ -62,11 +63,15 @@ def tool(
     neither sees nor fills it. `timeout` in seconds. Raises TypeError for parameters that no JSON object can fill.
     """
     if function is not None:
-        return _made(function, name, effects=effects, private=private, timeout=timeout)
-    return lambda decorated: _made(decorated, name, effects=effects, private=private, timeout=timeout)
+        return _made(function, name, effects=effects, private=private, public=public, timeout=timeout)
+    return lambda decorated: _made(
+        decorated, name, effects=effects, private=private, public=public, timeout=timeout
+    )
 
 
-def _made(function: Callable[..., Any], name: str, *, effects: bool, private: bool, timeout: float) -> Tool:
+def _made(
+    function: Callable[..., Any], name: str, *, effects: bool, private: bool, public: bool, timeout: float
+) -> Tool:
     name = name or function.__name__
     summary, described = _documented(inspect.getdoc(function) or "")
     shape = _shape(function, name, described)
@@ -77,6 +82,7 @@ def _made(function: Callable[..., Any], name: str, *, effects: bool, private: bo
         call=_bound(function, shape),
         effects=effects,
         private=private,
+        public=public,
         timeout=timeout,
     )
 

@@ -75,6 +75,10 @@ class Toolbox:
             if include_private or not tool.private
         )
 
+    def public(self) -> frozenset[str]:
+        """The names of the tools whose results anyone may read."""
+        return frozenset(tool.name for tool in self.tools.values() if tool.public)
+
     def acts(self, name: str) -> bool:
         """Whether a call of this tool has effects; False for a name that no tool has."""
         return name in self.tools and self.tools[name].effects

@@ -31,7 +31,9 @@ class FlowState:
     frames: tuple[Frame, ...] = ()
     slots: Mapping[str, Any] = field(default_factory=dict)
     offered: tuple[Button, ...] = ()
-    """The buttons shown last: a typed label or number presses one, and a pressed id gets its value from here."""
+    """The buttons shown in the last turn that said something: a press gets its id and value from here."""
+    typed: int = 0
+    """How many of them, from the end, a typed label or number presses too: those of the last message."""
 
 
 @dataclass(frozen=True, slots=True)

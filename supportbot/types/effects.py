@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from supportbot.types.messages import User
+from supportbot.types.messages import Attachment, User
 from supportbot.types.turns import ChatMessage, ToolCall, Usage
 
 
@@ -55,6 +55,8 @@ class ModelRequest:
     hits: tuple[Hit, ...] = ()
     question: str = ""
     locale: str = "en"
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """The content of the images that the messages name, by digest; filled in when the request is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +122,20 @@ class Search:
     limit: int = 4
 
 
-Effect = AskModel | CallTool | Search
-Result = ModelAnswer | ModelFailed | ToolResult | SearchResult
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Gets an attachment's content from its channel and keeps it."""
+
+    attachment: Attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The attachment with its digest and what its content really is; `error` is too_large, not_allowed or failed."""
+
+    attachment: Attachment
+    error: str = ""
+
+
+Effect = AskModel | CallTool | Search | Fetch
+Result = ModelAnswer | ModelFailed | ToolResult | SearchResult | Fetched

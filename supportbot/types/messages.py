@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,10 +29,16 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A pressed button: its id and value."""
+    """A pressed button: its id and value, or the `press` that `Button.press` gave the channel to hand back."""
 
-    id: str
+    id: str = ""
     value: str = ""
+    press: str = ""
+
+    def key(self, user: str) -> str:
+        """The id for the message that a press makes: the same for all presses of one user on one message, so that
+        only the first is taken."""
+        return f"press:{self.press.rpartition('.')[0]}:{user}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +51,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message; `size` in bytes, -1 if the platform does not say."""
+    """A file that came with a message, or goes out with a reply; `size` in bytes, -1 if the platform does not say.
+
+    `url` may be shown to anyone who sees the message; `ref` is what `Adapter.fetch` needs to get the content, without
+    a secret in it; `digest` is the content's SHA-256 (hex) once the house keeps it.
+    """
 
     name: str
     media_type: str = "application/octet-stream"
     size: int = -1
     url: str = ""
+    ref: str = ""
+    digest: str = ""
 
 
 MessageKind = Literal[
     "message",
+    "message.edited",
+    "message.deleted",
     "action",
     "event",
     "human.message",
@@ -70,7 +84,9 @@ class Message:
     """One thing that arrived for a conversation. (channel, id) is its dedupe key.
 
     `digest` tells a repeat (same bytes) from a forgery or a client's bug (other bytes); "" means never compare.
-    `kind` "human.message" and "handoff.*" come from a human agent, "timer" from the house itself.
+    `kind` "human.message" and "handoff.*" come from a human agent, "timer" from the house itself. `target` is the id of
+    the message that a "message.edited" or "message.deleted" is about. `shared`: other people read along where it was
+    written.
     """
 
     address: Address
@@ -83,6 +99,8 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     locale: str = ""
     digest: str = ""
+    target: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +125,40 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One choice the customer can press; `value` comes back in the Action ("" means the label)."""
+    """One choice the customer can press; `value` comes back in the Action ("" means the label).
+
+    `press` is set on the way out, at most 32 ASCII characters: a channel hands it back in `Action.press`, and need
+    carry nothing else. `url` makes it a link. `asks` makes it a request for the customer's own phone number or place,
+    where the platform has that; what comes back is an ordinary message.
+    """
 
     id: str
     label: str
     value: str = ""
+    press: str = ""
+    url: str = ""
+    style: Literal["", "primary", "danger"] = ""
+    asks: Literal["", "phone", "location"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One portable message to the customer: Markdown text and buttons. Channels degrade what they lack by rule."""
+    """One portable message to the customer: Markdown text, buttons, files. Channels degrade what they lack by rule.
+
+    `menu` shows the buttons as one list to choose from, where there is such a thing. `private`: only for the customer's
+    eyes, also in a place that others read.
+    """
 
     text: str
     buttons: tuple[Button, ...] = ()
+    files: tuple[Attachment, ...] = ()
+    menu: bool = False
+    private: bool = False
+
+    @property
+    def choices(self) -> tuple[Button, ...]:
+        """The buttons that can be chosen, by number too: neither links nor requests."""
+        return tuple(button for button in self.buttons if not button.url and not button.asks)
 
 
 OutgoingKind = Literal[
@@ -161,18 +200,42 @@ class Outgoing:
 class Capabilities:
     """What a channel can do and how fast; the outbox paces, retries and splits by this, nothing else does.
 
-    `text_limit` in characters, 0 for none. `chat_interval` seconds between two messages in one chat,
-    `channel_rate` messages per second over all chats (0 = no limit). `retry_delays` in seconds: after the last
-    one fails the message is a dead letter. `send_timeout` in seconds. `events` means the channel wants `handoff.*`
-    and `conversation.closed` too. `burst_wait` is the default delay in seconds before a turn starts.
+    Shown by the channel itself, and put into the text where it cannot: `buttons` (at most `button_limit`, 0 for any
+    number, with labels of at most `label_limit` characters), `links` (buttons with a `url`), `asks` (buttons that ask
+    for a phone number or place), `files`.
+
+    `text_limit`, 0 for none, is in what `measure` counts of the Markdown text (characters, if nothing else is said).
+    `streaming`: `preview` shows a reply while it is written, at most every `preview_interval` seconds. `typing`: seconds
+    after which `working` is called again, 0 for never. `chat_interval` seconds between two messages in one chat,
+    `channel_rate` messages per second over all chats (0 = no limit). `retry_delays` in seconds: after the last one
+    fails the message is a dead letter. `send_timeout` in seconds. `events` means the channel wants `handoff.*` and
+    `conversation.closed` too. `burst_wait` is the default delay in seconds before a turn starts.
     """
 
     buttons: bool = False
+    links: bool = False
+    asks: bool = False
+    files: bool = False
     streaming: bool = False
     events: bool = False
+    button_limit: int = 0
+    label_limit: int = 0
     text_limit: int = 0
+    measure: Callable[[str], int] = len
     chat_interval: float = 0.0
     channel_rate: float = 0.0
+    preview_interval: float = 1.0
+    typing: float = 0.0
     burst_wait: float = 0.8
     send_timeout: float = 15.0
     retry_delays: tuple[float, ...] = (0.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A reply as one channel sends it: `requests` are the platform's own payloads in order (JSON values, each with the
+    method's name under "method"), `text` is what a person reads there, `warnings` say what does not fit and why."""
+
+    text: str
+    requests: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()

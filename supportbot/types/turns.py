@@ -23,7 +23,8 @@ class ToolCall:
 class ChatMessage:
     """One chat message as the model sees it and as it is stored; `tokens` is counted once, when it is made.
 
-    `name` is the author's shown name (a customer in a shared place, a human agent), "" for the bot itself.
+    `name` is the author's shown name (a customer in a shared place, a human agent), "" for the bot itself. `images` are
+    the digests of pictures that a customer sent with it.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -32,6 +33,7 @@ class ChatMessage:
     name: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,17 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """An update that is authentic and cannot be read: `content` as it came, `reason` in one sentence."""
+
+    channel: str
+    id: str
+    content: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Work for the queue: a conversation has pending messages; it may start at `ready_at`."""
 
@@ -129,7 +142,7 @@ class JournalEntry:
     """
 
     position: int
-    kind: Literal["model", "tool", "search", "start", "preview"]
+    kind: Literal["model", "tool", "search", "file", "start", "preview"]
     digest: str
     result: Mapping[str, Any] | None
 
@@ -208,6 +221,8 @@ class Outcome:
     summary: str | None = None
     locale: str | None = None
     preview: str = ""
+    withdrawn: tuple[str, ...] = ()
+    """Ids of earlier messages that their author deleted: their words leave the history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from supportbot.outbox import Outbox
 from supportbot.testing.local_pair import local_pairs
 from supportbot.testing.pairs import NOW, Pair, message, turn
-from supportbot.types import Capabilities, Outgoing, Reply
+from supportbot.types import Address, Capabilities, Outgoing, Reply
 from supportbot.waits import Waits
 
 BASE = Capabilities(retry_delays=(2.0, 5.0))
@@ -37,6 +37,9 @@ class Platform:
         self.tries: list[str] = []
         self.sent: list[str] = []
         self.times: list[float] = []
+
+    def pace(self, address: Address) -> float:
+        return self.capabilities.chat_interval
 
     async def send(self, outgoing: Outgoing) -> str:
         text = outgoing.reply.text if outgoing.reply else outgoing.kind

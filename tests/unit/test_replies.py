@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.replies import fit, split
-from supportbot.types import Button, Capabilities, Reply
+from supportbot.replies import fit
+from supportbot.types import Attachment, Button, Capabilities, Reply
 
 BUTTONS = (Button("yes", "Yes, please"), Button("no", "No"))
-texts = st.text(st.sampled_from("ab é. \n\t😀"), max_size=300) | st.text(max_size=200)
+LINK = Button("more", "Read [all]", url="https://shop.example/a")
+PHONE = Button("phone", "Share my number", asks="phone")
+PLAIN = Attachment("map.png", "image/png", url="https://shop.example/map.png")
+texts = st.text(st.sampled_from("ab é. \n😀"), max_size=300)
+ALL = Capabilities(buttons=True, links=True, asks=True, files=True)
 
 
 def letters(*parts: str) -> str:
     return "".join("".join(parts).split())
-
-
-@given(texts, st.integers(1, 60))
-@example("word " * 20 + " " * 50, 40)
-@example(" " * 100, 10)
-@example("\n\n" * 30 + "x" * 30, 20)
-def test_the_parts_join_to_the_text_and_none_is_too_long(text: str, limit: int) -> None:
-    parts = list(split(text, limit))
-    assert letters(*parts) == letters(text)
-    assert all(len(part) <= limit for part in parts)
-    assert all(part.strip() for part in parts) or not text.strip()
 
 
 @given(texts.filter(lambda text: bool(text.strip())), st.integers(0, 60), st.booleans(), st.booleans())
@@ -42,23 +35,50 @@ def test_a_fitted_reply_keeps_every_letter_and_every_button(
     assert not limit or all(len(part.text) <= limit for part in parts)
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("short", ["short"]),
-        ("", [""]),
-        ("  kept as it is ", ["  kept as it is "]),
-        ("First part.\n\nSecond part.", ["First part.", "Second part."]),
-        ("One line here\nanother line", ["One line here", "another line"]),
-        ("A sentence. And another", ["A sentence.", "And another"]),
-        ("several words without end", ["several words", "without end"]),
-        ("x" * 45, ["x" * 20, "x" * 20, "x" * 5]),
-    ],
-)
-def test_a_long_text_is_cut_at_the_best_place(text: str, parts: list[str]) -> None:
-    assert list(split(text, 20)) == parts
+def test_a_channel_that_can_show_all_is_sent_the_reply_as_it_is() -> None:
+    reply = Reply("Look:", (*BUTTONS, LINK, PHONE), (PLAIN,), menu=True, private=True)
+    assert fit(reply, ALL) == (reply,)
 
 
 def test_buttons_become_numbers_where_a_channel_has_none() -> None:
-    (only,) = fit(Reply("Again?", BUTTONS), Capabilities(buttons=False))
+    (only,) = fit(Reply("Again?", BUTTONS, menu=True), Capabilities(buttons=False))
     assert only == Reply("Again?\n\n1. Yes, please\n2. No")
+
+
+@pytest.mark.parametrize(
+    "able",
+    [Capabilities(buttons=True, button_limit=1), Capabilities(buttons=True, label_limit=5)],
+    ids=["too many", "too long"],
+)
+def test_buttons_that_do_not_fit_become_numbers_all_together(able: Capabilities) -> None:
+    (only,) = fit(Reply("Again?", BUTTONS), able)
+    assert only == Reply("Again?\n\n1. Yes, please\n2. No")
+
+
+def test_links_and_requests_take_no_number() -> None:
+    (only,) = fit(Reply("Again?", (LINK, PHONE, *BUTTONS)), Capabilities())
+    assert only == Reply("Again?\n\n1. Yes, please\n2. No\n\n[Read \\[all\\]](https://shop.example/a)")
+
+
+def test_a_link_stays_a_button_beside_choices_that_became_numbers() -> None:
+    (only,) = fit(Reply("Again?", (LINK, *BUTTONS)), Capabilities(buttons=True, links=True, button_limit=1))
+    assert only.buttons == (LINK,)
+    assert only.text == "Again?\n\n1. Yes, please\n2. No"
+
+
+def test_a_file_becomes_its_name_and_address_where_a_channel_takes_none() -> None:
+    stored = Attachment("plan.pdf", "application/pdf", digest="0" * 64)
+    (only,) = fit(Reply("Here:", files=(PLAIN, stored)), Capabilities())
+    assert only == Reply("Here:\n\n[map.png](https://shop.example/map.png)\n[plan.pdf]")
+
+
+def test_a_long_reply_has_its_buttons_and_files_on_the_last_part_and_is_private_in_all() -> None:
+    reply = Reply("First part.\n\nSecond part.", BUTTONS, (PLAIN,), private=True)
+    first, last = fit(reply, Capabilities(buttons=True, files=True, text_limit=15))
+    assert first == Reply("First part.", private=True)
+    assert last == Reply("Second part.", BUTTONS, (PLAIN,), private=True)
+
+
+def test_a_channel_may_count_its_text_in_its_own_way() -> None:
+    parts = fit(Reply("aa bb cc"), Capabilities(text_limit=4, measure=lambda text: 2 * len(text)))
+    assert [part.text for part in parts] == ["aa", "bb", "cc"]

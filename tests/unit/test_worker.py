@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ async def test_a_late_message_is_still_taken_in_after_a_call_that_changes_nothin
 class Streaming(Shop):
     """A channel that shows replies while they are written."""
 
-    capabilities = Capabilities(streaming=True)
+    capabilities = Capabilities(streaming=True, preview_interval=0.0)
     trouble: BaseException | None = None
 
     async def preview(self, outgoing: Outgoing, text: str) -> str:
@@ -73,20 +74,33 @@ class Streaming(Shop):
         return "shown-1"
 
 
+class Writing(ScriptedModel):
+    """Writes its text in words, each long enough for a channel to show it; then `after` happens."""
+
+    after: Callable[[int], Awaitable[object]] | None = None
+
+    async def complete(self, request: ModelRequest, *, seconds: float, on_text: Any = None) -> ModelAnswer:
+        answer = await super().complete(request, seconds=seconds)
+        for word in answer.text.split() if on_text else ():
+            await on_text(word + " ")
+            await asyncio.sleep(0.03)
+        if self.after is not None:
+            await self.after(len(self.requests))
+        return answer
+
+
 async def test_a_late_message_waits_its_turn_once_something_was_shown(tmp_path: Path) -> None:
-    class Writing(ScriptedModel):
-        async def complete(self, request: ModelRequest, *, seconds: float, on_text: Any = None) -> ModelAnswer:
-            answer = await super().complete(request, seconds=seconds, on_text=on_text)
-            if len(self.requests) == 1:
-                await bot.receive(message("late", "more"))
-            return answer
+    async def late(count: int) -> None:
+        if count == 1:
+            await bot.receive(message("late", "more"))
 
     model = Writing(["On its way.", "Second."])
+    model.after = late
     async with running(tmp_path, model, shop=Streaming()) as (bot, shop):
         await bot.receive(message("first"))
         assert await sent(shop, 2) == ["On its way.", "Second."]
     assert answering(shop) == [("first",), ("late",)]
-    assert shop.shown[:3] == ["On ", "On its ", "On its way."]
+    assert shop.shown[:3] == ["On ", "On its ", "On its way. "]
     assert shop.sent[0].preview == "shown-1", "the outbox finishes the message that was shown"
 
 
@@ -94,19 +108,56 @@ async def test_a_late_message_waits_its_turn_once_something_was_shown(tmp_path: 
 async def test_a_preview_that_fails_costs_only_the_preview(tmp_path: Path, trouble: BaseException) -> None:
     shop = Streaming()
     shop.trouble = trouble
-    async with running(tmp_path, ScriptedModel(["One two three."]), shop=shop) as (bot, _):
+    async with running(tmp_path, Writing(["One two three."]), shop=shop) as (bot, _):
         await bot.receive(message("first"))
         assert await sent(shop, 1) == ["One two three."]
     assert shop.shown == ["One "], "it is not tried again in the same turn"
 
 
+async def test_a_channel_that_shows_slowly_does_not_slow_the_model_and_skips_to_the_newest_text(
+    tmp_path: Path,
+) -> None:
+    class Slow(Streaming):
+        async def preview(self, outgoing: Outgoing, text: str) -> str:
+            await asyncio.sleep(0.2)
+            return await super().preview(outgoing, text)
+
+    words = "one two three four five six seven eight nine ten"
+    async with running(tmp_path, Writing([words]), shop=Slow()) as (bot, shop):
+        began = time.monotonic()
+        await bot.receive(message("first"))
+        assert await sent(shop, 1) == [words]
+    assert time.monotonic() - began < 1.5, "ten words in turn with the channel would take two seconds"
+    assert 1 <= len(shop.shown) <= 4
+    assert shop.sent[0].preview == "shown-1"
+
+
 async def test_the_text_before_a_call_is_not_shown_again_before_the_answer(tmp_path: Path) -> None:
-    model = ScriptedModel([Line(("Let me look.",), (LOOK_UP,)), "Found it."])
+    model = Writing([Line(("Let me look.",), (LOOK_UP,)), "Found it."])
     shop = Streaming()
     async with running(tmp_path, model, shop=shop) as (bot, _):
         await bot.receive(message("first"))
         assert await sent(shop, 1) == ["Found it."]
-    assert shop.shown == ["Let me look.", "Found ", "Found it."]
+    assert shop.shown[-1] == "Found it. " and "Let me look. " in shop.shown
+    assert not any("look" in text and "Found" in text for text in shop.shown)
+
+
+async def test_what_was_shown_before_a_crash_is_finished_and_not_shown_anew(tmp_path: Path) -> None:
+    async def never(count: int) -> None:
+        await asyncio.Event().wait()
+
+    model = Writing(["On its way."])
+    model.after = never
+    async with running(tmp_path, model, shop=Streaming()) as (bot, shop):
+        bot.drain_turns = 0.1
+        await bot.receive(message("first"))
+        while len(shop.shown) < 3:
+            await asyncio.sleep(0.01)
+        await quiet(0.05)
+    async with running(tmp_path, Writing(["Second try."]), shop=Streaming()) as (bot, again):
+        assert await sent(again, 1) == ["Second try."]
+    assert again.shown == [], "nothing new is shown beside the message that stands there"
+    assert again.sent[0].preview == "shown-1"
 
 
 # --- who holds the turn --------------------------------------------------------------------------------------

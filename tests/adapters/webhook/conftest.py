@@ -12,12 +12,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from supportbot.protocols import ChannelContext
-from supportbot.testing.adapter_contract import served
+from supportbot.testing.adapter_contract import context, served
 from supportbot.testing.fake_inbox import FakeInbox
 from supportbot.testing.receiver import Receiver, signed_headers
 from supportbot.types import Address, Button, Outgoing, Reply, User
-from supportbot.web import egress
 from supportbot_webhook import WebhookAdapter
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -86,7 +84,7 @@ async def _desk(options: Mapping[str, Any]) -> AsyncIterator[Desk]:
         chosen = {"secrets": [SECRET], "callback_url": receiver.url, "allow_private": True, **options}
         adapter = WebhookAdapter("desk", {key: value for key, value in chosen.items() if value is not None})
         inbox = FakeInbox()
-        await adapter.start(ChannelContext(inbox, egress.client, lambda event, **details: None))
+        await adapter.start(context(inbox))
         async with served(adapter, body_limit=20_000_000) as url, httpx2.AsyncClient(trust_env=False) as client:
             yield Desk(adapter, inbox, receiver, url, client)
         await adapter.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import supportbot_webhook
+from supportbot import doors
 from supportbot.errors import StoreError, StoreFull
 from supportbot.testing.receiver import signed_headers
 from supportbot.types import Action, Address, Attachment, Event, User
@@ -223,7 +223,7 @@ async def test_a_chunked_body_is_read_and_capped_as_it_comes(desk: Desk) -> None
 
 
 async def test_a_body_that_does_not_come_is_given_up_with_408(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supportbot_webhook, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(doors, "BODY_SECONDS", 0.2)
     answer = await read_all(desk.port, desk.raw(body(), length=5_000))
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert desk.inbox.log == []

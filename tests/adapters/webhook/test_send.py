@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from supportbot.errors import ChannelBusy, ChannelGone, ChannelRefused, UsageError
-from supportbot.protocols import ChannelContext
+from supportbot.testing.adapter_contract import context
 from supportbot.testing.fake_inbox import FakeInbox
 from supportbot.testing.receiver import RESET_AFTER_ACCEPTING, Answer, Receiver
-from supportbot.web import egress
 from supportbot.webhooks import RETRY_DELAYS
 from supportbot_webhook import WebhookAdapter
 
@@ -125,7 +124,7 @@ async def test_the_callback_may_have_a_secret_of_its_own() -> None:
             "allow_private": True,
         }
         adapter = WebhookAdapter("desk", options)
-        await adapter.start(ChannelContext(FakeInbox(), egress.client, lambda event, **details: None))
+        await adapter.start(context(FakeInbox()))
         await adapter.send(reply("o-1", "hello"))
         await adapter.stop()
         assert receiver.ledger[0].genuine

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from supportbot.config import editor
 from supportbot.config.bundled import bundled
-from supportbot.config.quantities import seconds
+from supportbot.config.quantities import seconds, size
 from supportbot.config.settings import ChannelSettings, Config, Price
 from supportbot.config.validate import validate
 from supportbot.config.yamlfile import parse, read
@@ -105,8 +105,8 @@ def test_the_documentation_tells_the_defaults() -> None:
         said = parse(f"a: {default}".encode(), "f").data["a"]
         if isinstance(value, float):
             said = seconds(said)
-        elif key == "web.body_limit":
-            said = 1_000_000
+        elif key in ("web.body_limit", "attachments.max_size"):
+            said = size(said)
         assert (list(value) if isinstance(value, tuple) else value) == said, key
 
 
