@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Self
 
-from supportbot.errors import Conflict, SupportbotError
-from supportbot.types import Message, Outgoing, Receipt
+from supportbot.errors import Conflict, NotFound, SupportbotError
+from supportbot.types import Address, Message, Outgoing, Receipt
 
 
 class FakeInbox:
     """An Inbox in memory. `messages` are what was stored (no repeats), `log` everything that happened, in order.
 
     Set `error` to have every `receive` raise it; call `hold()` to stop them until `release()`; script what a waiting
-    caller gets with `will_answer(id, rows)`, before or after the message came.
+    caller gets with `will_answer(id, rows)`, before or after the message came. `customers` says whose an address is
+    (the first who wrote there, unless the test says otherwise), `aside` has what was set aside: (id, content, reason).
     """
 
     def __init__(self) -> None:
@@ -21,6 +23,8 @@ class FakeInbox:
         self.log: list[tuple[str, str]] = []
         self.error: SupportbotError | None = None
         self.answered: dict[str, tuple[Outgoing, ...]] = {}
+        self.customers: dict[Address, str] = {}
+        self.aside: list[tuple[str, str, str]] = []
         self.arrived = asyncio.Event()
         self._open = asyncio.Event()
         self._open.set()
@@ -49,6 +53,7 @@ class FakeInbox:
             if (known.address.channel, known.id) == (message.address.channel, message.id):
                 return self._again(at, known, message)
         self.messages.append(message)
+        self.customers.setdefault(message.address, message.user.id)
         self.log.append(("stored", message.id))
         return Receipt("conversation", len(self.messages), fresh=True)
 
@@ -57,6 +62,17 @@ class FakeInbox:
 
     async def answers(self, message: Message) -> tuple[Outgoing, ...]:
         return self.answered.get(message.id, ())
+
+    async def customer(self, address: Address) -> str:
+        return self.customers.get(address, "")
+
+    async def set_aside(self, channel: str, id: str, content: str, reason: str) -> None:
+        self.log.append(("aside", id))
+        await self._open.wait()
+        if self.error is not None:
+            raise self.error
+        if id not in (known for known, _, _ in self.aside):
+            self.aside.append((id, content, reason))
 
     def _again(self, at: int, known: Message, message: Message) -> Receipt:
         if known.digest and message.digest and known.digest != message.digest:
@@ -68,6 +84,25 @@ class FakeInbox:
         if id not in self._scripted:
             self._scripted[id] = asyncio.get_running_loop().create_future()
         return self._scripted[id]
+
+
+class FakeFiles:
+    """Files in memory, by their digest: `kept[sha256 hex] = content`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def keep(self, content: bytes) -> str:
+        """The digest under which it can be read."""
+        digest = hashlib.sha256(content).hexdigest()
+        self.kept[digest] = content
+        return digest
+
+    async def read(self, digest: str) -> bytes:
+        try:
+            return self.kept[digest]
+        except KeyError:
+            raise NotFound(f"there is no file {digest}") from None
 
 
 class FakeWaiting:
