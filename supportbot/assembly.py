@@ -119,6 +119,33 @@ def menu(files: BotFiles) -> Menu:
     return Menu(tuple(commands), tuple((flow.button, flow.titles) for flow in flows if flow.button))
 
 
+def own_files(files: BotFiles) -> dict[str, bytes]:
+    """The contents of the files that flows send from the bot's folder. ConfigError for one that cannot be had."""
+    contents: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for flow in files.flows.flows.values():
+        for place, path in flow.sends:
+            found = _own_file(files, path)
+            if isinstance(found, str):
+                problems.append(files.documents[flow.file].problem(place, found))
+            else:
+                contents[path] = found
+    if problems:
+        raise ConfigError(problems)
+    return contents
+
+
+def _own_file(files: BotFiles, path: str) -> bytes | str:
+    """The content, or what is wrong."""
+    root, limit = files.folder.resolve(), files.config.attachments.max_size
+    target = (root / path).resolve()
+    if not target.is_relative_to(root) or not target.is_file():
+        return f"there is no file {path!r} in the bot's folder"
+    if target.stat().st_size > limit:
+        return f"the file {path!r} is larger than attachments.max_size ({limit:,} bytes)"
+    return target.read_bytes()
+
+
 def key_problem(files: BotFiles) -> Problem:
     """What to say when the config requires a key and there is none."""
     sentence = "a key is required and there is none: set OPENAI_API_KEY, or model.api_key_file"

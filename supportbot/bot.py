@@ -154,6 +154,7 @@ class Bot:
         if self._notifier is not None:
             senders[NOTIFY] = self._notifier
             opened.push_async_callback(self._notifier.close)
+        self._own_files = await self._keep_own_files()
         self.outbox = Outbox(self.store, senders, self._waits, clock=self._clock, log=self._log)
         self.house = self._house()
         await self.queue.restore(await self.store.pending())
@@ -167,6 +168,10 @@ class Bot:
         clockwork = Clockwork(self.house, self.worker, keep_finished=keep[0], keep_files=keep[1])
         loops = {"outbox": self.outbox.run(), "worker": self.worker.run(), **clockwork.loops()}
         self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in loops.items()}
+
+    async def _keep_own_files(self) -> Mapping[str, str]:
+        contents = assembly.own_files(self.files)
+        return {path: await self._kept.keep(content) for path, content in contents.items()}
 
     def _context(self) -> ChannelContext:
         config = self.files.config
@@ -209,6 +214,7 @@ class Bot:
             knowledge=self._articles,
             tools=self._tools,
             files=self._kept,
+            own_files=self._own_files,
             script=assembly.script(self.files, self._tools, self._articles, has_model=self.has_model),
             clock=self._clock,
             log=self._log,

@@ -40,6 +40,8 @@ class House:
     tools: Tools
     files: FileStore
     script: Script
+    own_files: Mapping[str, str]
+    """Path in the bot's folder -> digest, of the files that flows send."""
     clock: Callable[[], float]
     log: Callable[..., None]
     file_size: int = 10_000_000

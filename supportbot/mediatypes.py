@@ -12,6 +12,21 @@ _SIGNATURES: tuple[tuple[bytes, int, bytes, str], ...] = (
     (b"OggS", 0, b"", "audio/ogg"),
     (b"PK\x03\x04", 0, b"", "application/zip"),
 )
+_ENDINGS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "html": "text/html",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "mp4": "video/mp4",
+    "zip": "application/zip",
+}
 UNKNOWN = "application/octet-stream"
 
 
@@ -22,6 +37,11 @@ def media_type(content: bytes, called: str = UNKNOWN) -> str:
             # office documents are zip files, a voice note may be called more exactly than Ogg
             return called if kind == "application/zip" and "officedocument" in called else kind
     return UNKNOWN if called.startswith("image/") else called
+
+
+def by_name(name: str) -> str:
+    """What a file of the bot's own is, by the ending of its name."""
+    return _ENDINGS.get(name.rpartition(".")[2].lower(), UNKNOWN)
 
 
 def allowed(kind: str, types: tuple[str, ...]) -> bool:

@@ -162,6 +162,13 @@ class Adapter(ABC):
         """How the reply looks here, without sending it; for `supportbot check` and `preview`."""
         return Rendering(reply.text)
 
+    @classmethod
+    def manifest(
+        cls, name: str, options: Mapping[str, Any], *, bot_name: str, public_url: str
+    ) -> Mapping[str, Any] | None:
+        """What the platform is given to make the app for the channel `name`; None if it wants nothing."""
+        return None
+
     async def working(self, outgoing: Outgoing, note: str) -> None:  # noqa: B027 - optional
         """Shows that the bot is at work on an answer; `note` says in the customer's language at what, or is ""."""
 

@@ -134,6 +134,18 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Je n'ai pas pu lire cela comme une réponse. Pouvez-vous l'écrire encore une fois ?",
         "es": "No he podido entender eso como respuesta. ¿Puede escribirlo otra vez?",
     },
+    "share_phone": {
+        "en": "Share my phone number",
+        "de": "Meine Telefonnummer teilen",
+        "fr": "Partager mon numéro de téléphone",
+        "es": "Compartir mi número de teléfono",
+    },
+    "share_location": {
+        "en": "Share my location",
+        "de": "Meinen Standort teilen",
+        "fr": "Partager ma position",
+        "es": "Compartir mi ubicación",
+    },
     "yes": {"en": "Yes", "de": "Ja", "fr": "Oui", "es": "Sí"},
     "no": {"en": "No", "de": "Nein", "fr": "Non", "es": "No"},
     "invalid_number": {

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from supportbot.dialogue import OWN_FILE
 from supportbot.engine import MAX_ATTEMPTS, Moment, batch, take_turn
 from supportbot.errors import (
     ChannelBusy,
@@ -44,6 +45,7 @@ from supportbot.types import (
     ModelFailed,
     ModelRequest,
     Outcome,
+    Reply,
     Result,
     Search,
     SearchResult,
@@ -173,6 +175,7 @@ class Worker:
         house = self._house
         channel = start.conversation.address.channel
         adapter = house.adapters.get(channel)
+        outcome = replace(outcome, replies=tuple(_with_files(house, reply) for reply in outcome.replies))
         if adapter is not None:
             parts = tuple(part for reply in outcome.replies for part in fit(reply, adapter.capabilities))
             outcome = replace(outcome, replies=parts)
@@ -194,6 +197,17 @@ def _resumed(start: TurnInput) -> TurnInput:
         return start
     known = tuple(row for row in start.pending if row.position in opening.positions)
     return replace(start, pending=known or start.pending)
+
+
+def _with_files(house: House, reply: Reply) -> Reply:
+    """The reply with the digests of files from the bot's own folder."""
+    files = tuple(
+        replace(file, digest=house.own_files.get(file.ref.removeprefix(OWN_FILE), ""), ref="")
+        if file.ref.startswith(OWN_FILE)
+        else file
+        for file in reply.files
+    )
+    return replace(reply, files=files) if files else reply
 
 
 def _overdue(house: House, start: TurnInput) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from supportbot.cli import db, handoffs
+from supportbot.cli import adapters, db, handoffs
 from supportbot.cli.options import AsJson, ConfigPath, StorePath
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(handoffs.app, name="handoffs")
 app.add_typer(db.app, name="db")
+app.add_typer(adapters.app, name="adapters")
 
 
 def _version(wanted: bool) -> None:
@@ -165,8 +166,14 @@ def usage(
 
 
 @app.command()
-def adapters(as_json: AsJson = False) -> None:
-    """List the channel types that can be configured here."""
-    from supportbot.cli.reading import adapter_list
+def preview(
+    flow: Annotated[str, typer.Argument(help="The flow's name.")],
+    channel: Annotated[str, typer.Option(help="A channel of the config, or a type of channel such as slack.")],
+    config: ConfigPath = Path("config.yaml"),
+    locale: Annotated[str, typer.Option(help="One language only, such as de.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show a flow's fixed texts as a channel shows them."""
+    from supportbot.cli.looks import preview as show
 
-    adapter_list(as_json=as_json)
+    raise typer.Exit(show(config, flow, channel, locale, as_json=as_json))

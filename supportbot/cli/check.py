@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from supportbot import assembly
+from supportbot.cli import looks
 from supportbot.config import BotFiles, Finding, flow_findings, load, resolve_model_key
 from supportbot.errors import ConfigError, Problem
 from supportbot.prompts import Prompts, Situation
@@ -50,12 +51,18 @@ def _deeper(files: BotFiles) -> tuple[Finding, ...]:
     """What shows only when the parts meet: tools in flows, channels, articles. ConfigError has all their problems."""
     problems: list[Problem] = []
     tools = _tried(lambda: assembly.toolbox(files, lambda *args, **facts: None), problems)
-    for part in (assembly.database, assembly.adapters, assembly.articles):
+    adapters = _tried(lambda: assembly.adapters(files), problems)
+    for part in (assembly.database, assembly.articles, assembly.own_files):
         _tried(lambda part=part: part(files), problems)  # type: ignore[misc]  # mypy cannot type the default
     if problems:
         raise ConfigError(problems)
     specs = {spec.name: spec for spec in tools.specs(include_private=True)}
-    return (*flow_findings(files, specs), *_missing_key(files), *_prompts(files))
+    return (
+        *flow_findings(files, specs),
+        *_missing_key(files),
+        *_prompts(files),
+        *looks.warnings(files, adapters),
+    )
 
 
 def _tried(part: Callable[[], Any], problems: list[Problem]) -> Any:

@@ -61,6 +61,19 @@ def check(config: ConfigPath = Path("config.yaml"), store: StorePath = None, as_
 
 
 @app.command()
+def aside(
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List what a platform sent and no channel could read, newest first."""
+    from supportbot.cli.reading import set_aside
+
+    set_aside(config, store, limit, as_json=as_json)
+
+
+@app.command()
 def migrate(config: ConfigPath = Path("config.yaml"), store: StorePath = None) -> None:
     """Bring the database to this version (`serve` does so by itself)."""
     from supportbot.stores import maintenance

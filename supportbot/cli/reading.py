@@ -98,6 +98,17 @@ def conversation_show(config: Path, store: Path | None, id: str, *, as_json: boo
     typer.echo(explaining.transcript(turns))
 
 
+def set_aside(config: Path, store: Path | None, limit: int, *, as_json: bool) -> None:
+    rows = _with(config, store, lambda opened: opened.aside(limit=limit))
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    elif not rows:
+        typer.echo("nothing was set aside")
+    else:
+        shown = [(row.channel, row.id[:40], explaining.at(row.at), row.reason) for row in rows]
+        _table(("channel", "id", "at (UTC)", "why"), shown)
+
+
 def handoff_list(config: Path, store: Path | None, everything: bool, *, as_json: bool) -> None:
     rows = _with(config, store, lambda opened: opened.handoffs(open_only=not everything))
     if as_json:
@@ -173,10 +184,3 @@ def usage_report(config: Path, store: Path | None, days: int, *, as_json: bool) 
             total[place] += number
     heads = ("day", "channel", "model", "calls", "failed", "tokens in", "cached", "tokens out", "dollars")
     _table(heads, [(*key, *total[:5], f"{total[5] / 1e6:.4f}") for key, total in sorted(sums.items())])
-
-
-def adapter_list(*, as_json: bool) -> None:
-    from supportbot import channels
-
-    names = channels.known()
-    typer.echo(json.dumps(names) if as_json else "\n".join(names))

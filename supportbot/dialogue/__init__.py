@@ -5,15 +5,17 @@ state = enter(FlowState(), book, "order_status")
 advance(state, book, scene, None)       # a generator: yields NeedTool and NeedModel, returns Advanced
 """
 
-from supportbot.dialogue.asking import Heard, Scene, accept, fits, question
+from supportbot.dialogue.asking import OWN_FILE, Heard, Scene, accept, fits, question
 from supportbot.dialogue.check import Finding, check
 from supportbot.dialogue.flow import Flow, FlowBook, FlowError, build
 from supportbot.dialogue.place import cancel, correct, enter, waiting
 from supportbot.dialogue.run import Advanced, NeedModel, NeedTool, advance
 from supportbot.dialogue.slots import Invalid, Valid
+from supportbot.dialogue.specimens import Specimen, specimens
 from supportbot.dialogue.understand import Words, language, understand
 
 __all__ = [
+    "OWN_FILE",
     "Advanced",
     "Finding",
     "Flow",
@@ -24,6 +26,7 @@ __all__ = [
     "NeedModel",
     "NeedTool",
     "Scene",
+    "Specimen",
     "Valid",
     "Words",
     "accept",
@@ -36,6 +39,7 @@ __all__ = [
     "fits",
     "language",
     "question",
+    "specimens",
     "understand",
     "waiting",
 ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from supportbot.dialogue.expr import ExprError
-from supportbot.dialogue.flow import Ask, ButtonSpec, FlowBook
+from supportbot.dialogue.flow import Ask, ButtonSpec, FileSpec, FlowBook
 from supportbot.dialogue.place import waiting
 from supportbot.dialogue.slots import Invalid, Valid, button_ids, validate, validate_value
 from supportbot.dialogue.wording import Wording
-from supportbot.types import Action, Button, FlowState, Reply
+from supportbot.mediatypes import by_name
+from supportbot.types import Action, Attachment, Button, FlowState, Reply
+
+OWN_FILE = "bot:"
+"""Begins the `ref` of a file in the bot's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,33 @@ def say(scene: Scene, wording: Wording, slots: Mapping[str, Any], *, turn: int =
 
 def buttons(scene: Scene, specs: tuple[ButtonSpec, ...], slots: Mapping[str, Any]) -> tuple[Button, ...]:
     """The buttons with rendered labels."""
-    return tuple(Button(spec.id, say(scene, spec.label, slots), spec.value) for spec in specs)
+    return tuple(
+        Button(
+            spec.id,
+            say(scene, spec.label, slots),
+            spec.value,
+            url=scene.render(spec.url, names(scene, slots)) if spec.url else "",
+            style=spec.style,
+            asks=spec.asks,
+        )
+        for spec in specs
+    )
+
+
+def files(scene: Scene, specs: tuple[FileSpec, ...], slots: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """The files to send; one of the bot's folder is named by its path until it is sent."""
+    made = []
+    for spec in specs:
+        url = scene.render(spec.url, names(scene, slots)) if spec.url else ""
+        last = (spec.path or url.partition("?")[0]).rpartition("/")[2]
+        name = say(scene, spec.name, slots) or last or "file"
+        made.append(Attachment(name, by_name(last), url=url, ref=f"{OWN_FILE}{spec.path}" if spec.path else ""))
+    return tuple(made)
 
 
 def put(scene: Scene, ask: Ask, slots: Mapping[str, Any]) -> Reply:
     """The question with the buttons for its choices. Raises what `scene.render` raises."""
-    return Reply(say(scene, ask.question, slots), _answers(scene, ask, slots))
+    return Reply(say(scene, ask.question, slots), _answers(scene, ask, slots), menu=ask.menu)
 
 
 def put_again(scene: Scene, ask: Ask, slots: Mapping[str, Any], reason: str) -> Reply:
@@ -71,14 +96,17 @@ def put_again(scene: Scene, ask: Ask, slots: Mapping[str, Any], reason: str) -> 
     if reason == "button":
         return put(scene, ask, slots)
     if ask.invalid is not None:
-        return Reply(say(scene, ask.invalid, slots), _answers(scene, ask, slots))
+        return Reply(say(scene, ask.invalid, slots), _answers(scene, ask, slots), menu=ask.menu)
     usual = "choose_number" if ask.spec.type == "choice" else "invalid"
     told = scene.texts.get(f"invalid_{reason}") or fixed(scene, usual)
     asked = put(scene, ask, slots)
-    return Reply(f"{told}\n\n{asked.text}", asked.buttons)
+    return replace(asked, text=f"{told}\n\n{asked.text}")
 
 
 def _answers(scene: Scene, ask: Ask, slots: Mapping[str, Any]) -> tuple[Button, ...]:
+    share = scene.texts.get(f"share_{ask.asks}", "") if ask.asks else ""
+    if share:
+        return (Button(f"{ask.slot}:share", share, asks=ask.asks),)
     if ask.spec.type == "yes_no":
         yes, no = scene.texts.get("yes"), scene.texts.get("no")
         return (Button(f"{ask.slot}:yes", yes, "yes"), Button(f"{ask.slot}:no", no, "no")) if yes and no else ()

@@ -150,7 +150,7 @@ def _buttons(flow: Flow, book: FlowBook) -> Iterator[Finding]:
     known |= {id for step in steps if isinstance(step, Ask) for id in button_ids(step.spec)} | BUILT_IN_BUTTONS
     for place, step in flow.places.items():
         for index, button in enumerate(step.buttons if isinstance(step, Say) else ()):
-            if button.id not in known:
+            if button.id not in known and not button.url and not button.asks:
                 path = at(place, "say", "buttons", index, "id")
                 yield _warning(
                     flow, path, f"the button {button.id} triggers nothing; no flow has `button: {button.id}`"
@@ -197,7 +197,7 @@ def _tools(flow: Flow, tools: Mapping[str, ToolSpec]) -> Iterator[Finding]:
 def _languages(flow: Flow, languages: Sequence[str]) -> Iterator[Finding]:
     for place, step in flow.places.items():
         for keys, wording in wordings_of(step):
-            missing = _missing(wording.locales, languages)
+            missing = _missing(wording.locales, languages) if wording.locales else ()
             if missing:
                 yield _warning(flow, at(place, *keys), f"there is no text for {', '.join(missing)}")
 

@@ -23,6 +23,7 @@ from supportbot.dialogue.stepkinds import (
     ButtonSpec,
     Call,
     End,
+    FileSpec,
     Generate,
     Goto,
     HandOver,
@@ -89,6 +90,14 @@ class Flow:
     def titles(self) -> Mapping[str, str]:
         """The title in each of its languages; "" stands for all."""
         return {locale: variants[0] for locale, variants in self.heading.by_locale.items()}
+
+    @property
+    def sends(self) -> Iterator[tuple[Path, str]]:
+        """(place in the file, path) of each file that it sends from the bot's folder."""
+        for place, step in self.places.items():
+            for index, file in enumerate(step.files if isinstance(step, Say) else ()):
+                if file.path:
+                    yield ("steps", *place, "say", "files", index, "path"), file.path
 
     @property
     def asks(self) -> Mapping[str, Ask]:
@@ -238,8 +247,20 @@ def _bound(written: Any) -> float | str | None:
 
 def _say(step: grammar.SayStep) -> Say:
     body: Any = step.say
-    buttons = tuple(ButtonSpec(button.id, Wording(button.label), button.value) for button in body.buttons)
-    return Say(Wording(body.text), buttons, step.name or "")
+    buttons = tuple(_button(button) for button in body.buttons)
+    files = tuple(FileSpec(file.url or "", file.path or "", Wording(file.name or {})) for file in body.files)
+    return Say(Wording(body.text), buttons, files, body.menu, step.name or "")
+
+
+def _button(written: grammar.ButtonPart) -> ButtonSpec:
+    return ButtonSpec(
+        id=written.id or written.asks or "link",
+        label=Wording(written.label),
+        value=written.value,
+        url=written.url or "",
+        asks=written.asks or "",
+        style=written.style or "",
+    )
 
 
 def _ask(step: grammar.AskStep) -> Ask:
@@ -255,6 +276,8 @@ def _ask(step: grammar.AskStep) -> Ask:
         branch=() if isinstance(step.otherwise, str) else _steps(step.otherwise),
         again=step.again,
         sensitive=step.sensitive,
+        menu=step.menu,
+        asks=step.asks or "",
         name=step.name or "",
     )
 
@@ -307,6 +330,7 @@ __all__ = [
     "ButtonSpec",
     "Call",
     "End",
+    "FileSpec",
     "Flow",
     "FlowBook",
     "FlowError",

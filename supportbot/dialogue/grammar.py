@@ -135,18 +135,48 @@ class Named(Part):
 
 
 class ButtonPart(Part):
-    """A button: `id` comes back when it is pressed."""
+    """A button: `id` comes back when it is pressed, `url` is opened, `asks` shares the customer's phone or location."""
 
     label: Text
-    id: Annotated[str, Field(min_length=1, max_length=64)]
+    id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     value: str = ""
+    url: Annotated[str, Field(max_length=2000)] | None = None
+    asks: Literal["phone", "location"] | None = None
+    style: Literal["primary", "danger"] | None = None
+
+    @model_validator(mode="after")
+    def _one_purpose(self) -> Self:
+        given = [key for key in ("id", "url", "asks") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError("a button needs exactly one of: id, url, asks")
+        if self.url is not None and not self.url.startswith(("https://", "http://")):
+            raise mistake("a button's url begins with https://", "url")
+        return self
+
+
+class FilePart(Part):
+    """A picture or file to send: an address, or a file in the bot's folder."""
+
+    url: Annotated[str, Field(max_length=2000)] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    name: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.url is None) == (self.path is None):
+            raise ValueError("a file needs exactly one of: url, path")
+        if self.url is not None and not self.url.startswith(("https://", "http://")):
+            raise mistake("a file's url begins with https://", "url")
+        return self
 
 
 class SayBody(Part):
-    """What to say, with its buttons."""
+    """What to say, with its buttons (`menu`: as one list to choose from) and files."""
 
     text: Text
     buttons: tuple[ButtonPart, ...] = ()
+    files: tuple[FilePart, ...] = ()
+    menu: bool = False
 
 
 class SayStep(Named):
@@ -166,6 +196,8 @@ class AskStep(Named, Answer):
     otherwise: Literal["handoff", "cancel", "skip"] | Steps = "handoff"
     again: bool = False
     sensitive: bool = False
+    menu: bool = False
+    asks: Literal["phone", "location"] | None = None
 
     @model_validator(mode="wrap")
     @classmethod

@@ -48,7 +48,7 @@ def as_phrases(value: Any) -> Spelled:
 
 def buttons_or_text(value: Any) -> Any:
     """The body of a `say` step, with its text under `text`."""
-    if not isinstance(value, dict) or not {"text", "buttons", "variants"} & value.keys():
+    if not isinstance(value, dict) or not {"text", "buttons", "files", "variants"} & value.keys():
         return {"text": as_text(value)}
     if "variants" in value and "text" not in value:
         spelled = as_text({"variants": value["variants"]})

@@ -38,6 +38,8 @@ def wordings_of(step: Step) -> Iterator[tuple[Path, Wording]]:
         yield ("say",), step.wording
         for index, button in enumerate(step.buttons):
             yield ("say", "buttons", index, "label"), button.label
+        for index, file in enumerate(step.files):
+            yield ("say", "files", index, "name"), file.name
     elif isinstance(step, Ask):
         yield ("question",), step.question
         if step.invalid is not None:
@@ -67,7 +69,12 @@ def _expressions(step: Step) -> Iterator[tuple[Path, Expr]]:
 def _templates(step: Step) -> Iterator[tuple[Path, str]]:
     for keys, wording in wordings_of(step):
         yield from ((keys, text) for text in wording.every())
-    if isinstance(step, Generate):
+    if isinstance(step, Say):
+        for index, button in enumerate(step.buttons):
+            yield ("say", "buttons", index, "url"), button.url
+        for index, file in enumerate(step.files):
+            yield ("say", "files", index, "url"), file.url
+    elif isinstance(step, Generate):
         yield ("model",), step.instruction
     elif isinstance(step, HandOver):
         yield ("handoff",), step.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from supportbot.dialogue.expr import Expr
 from supportbot.dialogue.slots import SlotSpec
@@ -15,15 +16,31 @@ Path = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ButtonSpec:
+    """`url` is a template; `asks` and `style` are as in `supportbot.Button`."""
+
     id: str
     label: Wording
     value: str = ""
+    url: str = ""
+    asks: Literal["", "phone", "location"] = ""
+    style: Literal["", "primary", "danger"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """`url` is a template, `path` a file in the bot's folder."""
+
+    url: str = ""
+    path: str = ""
+    name: Wording = field(default_factory=Wording)
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
     wording: Wording
     buttons: tuple[ButtonSpec, ...] = ()
+    files: tuple[FileSpec, ...] = ()
+    menu: bool = False
     name: str = ""
 
 
@@ -41,6 +58,8 @@ class Ask:
     branch: tuple[Step, ...] = ()
     again: bool = False
     sensitive: bool = False
+    menu: bool = False
+    asks: Literal["", "phone", "location"] = ""
     name: str = ""
 
 

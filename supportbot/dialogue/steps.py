@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from supportbot.dialogue.asking import Scene, buttons, say
+from supportbot.dialogue.asking import Scene, buttons, files, say
 from supportbot.dialogue.flow import (
     Ask,
     Call,
@@ -44,7 +44,8 @@ def _run_ask(run: Run, step: Ask) -> Path | None:
 
 def _run_say(run: Run, step: Say) -> Path | None:
     text = say(run.scene, step.wording, run.slots, turn=len(run.replies))
-    run.replies.append(Reply(text, buttons(run.scene, step.buttons, run.slots)))
+    shown = buttons(run.scene, step.buttons, run.slots)
+    run.replies.append(Reply(text, shown, files(run.scene, step.files, run.slots), menu=step.menu))
     run.note("say")
     return after(run.flow, run.top.at)
 

@@ -23,7 +23,7 @@ from supportbot.types import (
 _TEXTS = tuple(
     key
     for key in TEXTS
-    if key in ("choose_number", "cancelled", "flow_changed", "yes", "no") or key.startswith("invalid")
+    if key in ("choose_number", "cancelled", "flow_changed", "yes", "no") or key.startswith(("invalid", "share_"))
 )
 
 

@@ -21,6 +21,7 @@ def signed(body: bytes, *, at: float | None = None) -> Wire:
 
 
 class TestWebhook(AdapterContract):
+    busy_seconds = 7.0
     secrets = (SECRET, SECRET.removeprefix("whsec_"))
 
     def platform(self) -> Receiver:
