@@ -52,7 +52,7 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 async def read_body(length: str, receive: Receive, limit: int) -> bytes:
     """The body, of at most `limit` bytes; `length` is its content-length header. Raises Refused and CallerLeft."""
-    if not length.isdigit() or len(length) > 15 or int(length) > limit:
+    if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > limit:
         raise _too_large(limit)
     pieces: list[bytes] = []
     size = 0

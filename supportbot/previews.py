@@ -73,9 +73,12 @@ class Preview:
             await asyncio.sleep(adapter.capabilities.preview_interval)
 
     async def _push(self, adapter: Adapter) -> None:
-        self.shown = True
         try:
             async with asyncio.timeout(_SECONDS):
+                if not self.handle and await self._behind():
+                    self.possible = False  # it would stand before what was said earlier
+                    return
+                self.shown = True
                 await self._house.outbox.wait_for_slot(adapter, self._start.conversation.address, self.handle)
                 handle = str(
                     await adapter.preview(outgoing(self._start, self._text, self.handle), self._text) or ""
@@ -87,6 +90,11 @@ class Preview:
         except Exception as error:  # noqa: BLE001 - named boundary: a preview is never worth an answer
             self._house.log("preview.failed", channel=adapter.name, error=type(error).__name__)
             self.possible = False
+
+
+    async def _behind(self) -> bool:
+        conversation = self._start.conversation
+        return await self._house.store.behind(conversation.id, conversation.address.channel)
 
 
 @contextlib.asynccontextmanager

@@ -338,6 +338,9 @@ class Store(Protocol):
     async def unsent(self, id: str) -> bool:
         """Whether the row is still to be sent; asked again when a sender may have slept past its time."""
 
+    async def behind(self, conversation: str, channel: str) -> bool:
+        """Whether anything said earlier in the conversation is still to be sent on the channel."""
+
     async def replies_to(self, channel: str, message_id: str) -> tuple[Outgoing, ...]:
         """The replies that answer a message, sent or not, in order."""
 

@@ -318,8 +318,10 @@ class Attempt:
         return SearchResult(await self._house.knowledge.search(effect.query, limit=effect.limit))
 
     async def _pictures(self, request: ModelRequest) -> Mapping[str, bytes]:
-        """The content of the pictures that the request names and that are still kept."""
+        """The content of the pictures that the request names and that are still kept; none if the bot shows none."""
         found: dict[str, bytes] = {}
+        if not self._house.script.sees:
+            return found
         for digest in dict.fromkeys(digest for message in request.messages for digest in message.images):
             with suppress(NotFound):
                 found[digest] = await self._house.files.read(digest)
@@ -370,7 +372,7 @@ async def _content(adapter: Adapter, attachment: Attachment, limit: int) -> byte
     """What the channel gives, asked twice if it is only busy. Whatever goes wrong in the adapter is a ChannelError."""
     for last in (False, True):
         try:
-            return await adapter.fetch(attachment, limit=limit)
+            content = await adapter.fetch(attachment, limit=limit)
         except ChannelBusy:
             if last:
                 raise
@@ -379,4 +381,8 @@ async def _content(adapter: Adapter, attachment: Attachment, limit: int) -> byte
             raise
         except Exception as error:  # noqa: BLE001 - named boundary: somebody else's adapter may raise anything
             raise ChannelRefused(f"the adapter failed: {type(error).__name__}") from None
+        else:
+            if not isinstance(content, bytes) or len(content) > limit:
+                raise ChannelRefused("the adapter gave what is no content, or more than the limit")
+            return content
     raise AssertionError("unreachable")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from supportbot.dialogue.asking import Scene, buttons, files, put, say
+from supportbot.dialogue.asking import Scene, buttons, files, put, put_again, say
 from supportbot.dialogue.flow import Ask, Flow, HandOver, Path, Say
 from supportbot.dialogue.wording import Wording
 from supportbot.types import Reply
@@ -45,6 +45,9 @@ def specimens(flow: Flow, texts: Mapping[str, str], known: Mapping[str, str]) ->
         elif isinstance(step, Ask):
             for locale, seed in _versions(step.question):
                 yield Specimen((*at, "question"), "ask", locale, put(stage.scene(locale, seed), step, {}))
+            for locale, seed in _versions(step.invalid or Wording()):
+                reply = put_again(stage.scene(locale, seed), step, {}, "invalid")
+                yield Specimen((*at, "invalid"), "ask", locale, reply)
         elif isinstance(step, HandOver) and step.say is not None:
             for locale, seed in _versions(step.say):
                 reply = Reply(say(stage.scene(locale, seed), step.say, {}))

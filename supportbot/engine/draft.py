@@ -92,7 +92,7 @@ class Draft:
         if not reply.text.strip() and not reply.buttons:
             self.trace("empty reply", reason="its text came out empty")
             return
-        reply = self._addressed(reply)
+        reply = self.addressed(reply)
         self.replies.append(reply)
         self.offered += reply.choices
         self.typed = len(reply.choices)
@@ -101,7 +101,7 @@ class Draft:
             content += "\n[choices: " + " | ".join(button.label for button in reply.buttons) + "]"
         self.turn.append(ChatMessage("assistant", content, self.script.count(content), name=name))
 
-    def _addressed(self, reply: Reply) -> Reply:
+    def addressed(self, reply: Reply) -> Reply:
         """The reply with what its buttons are pressed by, and for the customer alone if it must be."""
         place = f"{self._press}.{len(self.replies)}"
         buttons = tuple(replace(button, press=f"{place}.{number}") for number, button in enumerate(reply.buttons))

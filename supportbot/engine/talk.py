@@ -79,7 +79,7 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
 
 
 def _sent_pictures(draft: Draft) -> bool:
-    return any(message.images for message in (*draft.past, *draft.turn))
+    return draft.script.sees and any(message.images for message in (*draft.past, *draft.turn))
 
 
 def extract(draft: Draft, question: str) -> Generator[Effect, Result, bool]:
@@ -143,7 +143,7 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
                     "unknown_outcome", f"The action {call.name} was started; its outcome is unknown."
                 )
     if command is not None and answer.text.strip():
-        draft.replies.append(Reply(answer.text))
+        draft.replies.append(draft.addressed(Reply(answer.text)))
     return command
 
 

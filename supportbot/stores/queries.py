@@ -97,6 +97,9 @@ DELIVERED = "UPDATE outbox SET finished_at = ?, handle = ? WHERE public = ? AND 
 POSTPONE = (
     "UPDATE outbox SET attempt = attempt + 1, due_at = ?, error = ? WHERE public = ? AND finished_at IS NULL"
 )
+LANE_FULL = """SELECT EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_lanes
+    JOIN conversations ON conversations.id = outbox.conversation
+    WHERE conversations.public = ? AND outbox.channel = ? AND outbox.finished_at IS NULL)"""
 UNSENT = "SELECT EXISTS (SELECT 1 FROM outbox WHERE public = ? AND finished_at IS NULL)"
 BURY = """UPDATE outbox SET attempt = attempt + 1, finished_at = ?, dead = 1, error = ?
     WHERE public = ? AND finished_at IS NULL"""

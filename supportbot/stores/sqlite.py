@@ -213,6 +213,12 @@ class SqliteStore:
         values = (codec.clean(id),)
         return await self._ask(lambda connection: bool(connection.execute(queries.UNSENT, values).fetchone()[0]))
 
+    async def behind(self, conversation: str, channel: str) -> bool:
+        values = (codec.clean(conversation), codec.clean(channel))
+        return await self._ask(
+            lambda connection: bool(connection.execute(queries.LANE_FULL, values).fetchone()[0])
+        )
+
     async def replies_to(self, channel: str, message_id: str) -> tuple[Outgoing, ...]:
         return await self._ask(lambda connection: reading.replies_to(connection, channel, message_id))
 

@@ -59,7 +59,7 @@ Scene = Callable[[Stage], Awaitable[None]]
 BUTTONS = (Button("yes", "Yes, please", press="token.0.0"), Button("no", "No", press="token.0.1"))
 AWKWARD = (
     "*not closed, _neither_ this ~nor that`",
-    "<b>tags</b> & entities &amp; <!channel> <@U0BODY> <https://evil.example|click>",
+    "<b>tags</b> & entities <!channel> <@U0BODY> <https://evil.example|click>",
     "1. one\n2. two\n   - nested\n\n> quoted\n> twice\n\n# Heading\n\n---\n\nend",
     "```python\nif a < b and c > d: print('x')\n```\nafter the code",
     "| name | price |\n|---|---|\n| lamp | 12 |",

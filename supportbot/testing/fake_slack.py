@@ -98,6 +98,11 @@ class FakeSlack(Workspace):
         return self._pace.refused
 
     @property
+    def faults(self) -> list[tuple[float, str, Fault]]:
+        """The faults that happened: (monotonic time, method, fault)."""
+        return self._faults.ledger
+
+    @property
     def answers(self) -> list[bytes]:
         """The bodies that `deliver` got back."""
         return self._sender.answers

@@ -122,6 +122,11 @@ class FakeTelegram:
         return self._queue.deliveries
 
     @property
+    def faults(self) -> list[tuple[float, str, Fault]]:
+        """The faults that happened: (time, method, fault)."""
+        return self._faults.ledger
+
+    @property
     def rate_limited(self) -> int:
         """How many messages came too fast and were refused."""
         return self._messages.rate_limited

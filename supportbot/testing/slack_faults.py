@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Faults:
         self._random = random.Random(0)  # noqa: S311 - repeatable on purpose
         self._kinds: Sequence[Fault] = ()
         self._methods: Collection[str] = ()
+        self.ledger: list[tuple[float, str, Fault]] = []
 
     def always(self, method: str, fault: Fault | None) -> None:
         """Every call of the method ends like this from now on; None ends that."""
@@ -77,6 +79,12 @@ class Faults:
 
     def take(self, method: str) -> Fault | None:
         """How this call ends, None for well."""
+        fault = self._next_for(method)
+        if fault is not None:
+            self.ledger.append((time.monotonic(), method, fault))
+        return fault
+
+    def _next_for(self, method: str) -> Fault | None:
         for name in (method, "*"):
             if self._next[name]:
                 return self._next[name].popleft()

@@ -30,6 +30,7 @@ from supportbot.testing.pairs import (
     start,
     turn,
 )
+from supportbot.testing.store_contract_channels import ChannelsContract
 from supportbot.testing.store_contract_effects import SAID, EffectsContract
 from supportbot.types import (
     Action,
@@ -47,7 +48,7 @@ STATE = FlowState(
 )
 
 
-class StoreContract(EffectsContract):
+class StoreContract(EffectsContract, ChannelsContract):
     """Holds for every store. The fixture `pairs` opens the same database each time it is called."""
 
     @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class Faults:
         self._dice = random.Random(0)  # noqa: S311 - repeatable, not secret
         self._kinds: Sequence[Fault] = _CHAOS
         self._methods: frozenset[str] = frozenset()
+        self.ledger: list[tuple[float, str, Fault]] = []
 
     def always(self, method: str, fault: Fault | None) -> None:
         """Every call of the method fails like this from now on; None ends it."""
@@ -78,6 +80,12 @@ class Faults:
 
     def take(self, method: str) -> Fault | None:
         """The fault of this call, None if it goes well."""
+        fault = self._next_for(method)
+        if fault is not None:
+            self.ledger.append((time.time(), method, fault))
+        return fault
+
+    def _next_for(self, method: str) -> Fault | None:
         for name in (method.lower(), "*"):
             if self._next[name]:
                 return self._next[name].popleft()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -50,8 +51,9 @@ class Bell:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self) -> None:
-        await self._event.wait()
+    def wait(self) -> Coroutine[Any, Any, object]:
+        """Ends with the first ring after this call, however late it is awaited."""
+        return self._event.wait()
 
 
 class UpdateQueue:
@@ -155,13 +157,17 @@ class UpdateQueue:
                         if key not in busy and len(busy) < most:
                             task = asyncio.create_task(self._bring(session, webhook, update))
                             busy[key] = task
-                            task.add_done_callback(lambda _, key=key: (busy.pop(key), self.bell.ring()))
+                            task.add_done_callback(partial(self._brought, busy, key))
                     await self.bell.wait()
             finally:
                 tasks = tuple(busy.values())
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _brought(self, busy: dict[Hashable, asyncio.Task[None]], key: Hashable, _: asyncio.Task[None]) -> None:
+        del busy[key]
+        self.bell.ring()
 
     def _heads(self, most: int) -> dict[Hashable, dict[str, Any]]:
         """The first pending update of each chat, oldest first, enough to keep `most` connections busy."""

@@ -1,0 +1,279 @@
+"""From an update of Telegram to what the house is told. Pure.
+
+1. In a private chat everything that the customer sends is for the bot.
+2. In a group it is for the bot if it is a command (not another bot's), mentions it, or replies to a message of it; so
+   the group's privacy mode makes no difference.
+3. Other bots, channels and hidden administrators are nobody's customers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import telegram
+
+from supportbot import Action, Address, Attachment, Event, Message, User
+from supportbot_telegram.content import content
+
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+
+_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?=\s|\Z)")
+_PAYLOAD = re.compile(r"/start\s+([A-Za-z0-9_-]{1,64})\s*\Z")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_GROUPS = ("group", "supergroup")
+
+
+class Unreadable(Exception):
+    """An update that lacks something it must have; `str()` says what."""
+
+
+class Unready(Exception):
+    """A group's update while the bot does not know its own name yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The bot itself; `username` is "" until Telegram has told it."""
+
+    id: int
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A pressed button that Telegram waits to have answered. `foreign`: by somebody it is not for.
+
+    `under` is the message with the button as Telegram knows it, {} if the bot can no longer see it.
+    """
+
+    query: str
+    locale: str = ""
+    foreign: bool = False
+    data: str = ""
+    chat: int = 0
+    message: int = 0
+    under: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an update means: a message to store, a press to answer, something to note in the log, or nothing.
+
+    `moved` is (old chat, new chat) of a group that became a supergroup.
+    """
+
+    message: Message | None = None
+    press: Press | None = None
+    note: str = ""
+    chat: str = ""
+    moved: tuple[int, int] | None = None
+
+
+NOTHING = Reading()
+
+
+def read(update: telegram.Update, channel: str, me: Me) -> Reading:
+    """What the update means. Raises Unreadable and Unready; other errors mean that it is malformed as well."""
+    if update.callback_query is not None:
+        return _pressed(update.callback_query, channel)
+    if update.message is not None:
+        return _written(update.message, channel, me)
+    if update.edited_message is not None:
+        return _edited(update.edited_message, channel, me)
+    if update.my_chat_member is not None:
+        return _membership(update.my_chat_member)
+    return NOTHING
+
+
+# --- messages ------------------------------------------------------------------------------------------------
+
+
+def _written(message: telegram.Message, channel: str, me: Me) -> Reading:
+    if message.migrate_to_chat_id:
+        moved = (_whole(message.chat.id), _whole(message.migrate_to_chat_id))
+        return Reading(note="telegram.group_moved", chat=str(moved[1]), moved=moved)
+    found = _for_us(message, me) and content(message)
+    if not found:
+        return NOTHING
+    text, attachments = found
+    text = _to_the_point(text, message, me)
+    started = _PAYLOAD.match(text)
+    if started and message.text is not None:
+        event = Event("start", {"payload": started[1]})
+        return Reading(_message(message, channel, id=_id(message), kind="event", event=event))
+    return Reading(_message(message, channel, id=_id(message), text=text, attachments=attachments))
+
+
+def _edited(message: telegram.Message, channel: str, me: Me) -> Reading:
+    """A changed text; a live location that moves is no news."""
+    text = message.text if message.text is not None else message.caption
+    if text is None or not _for_us(message, me):
+        return NOTHING
+    if message.edit_date is None:
+        raise Unreadable("the edited message has no edit_date")
+    id = f"{_id(message)}.edit.{int(message.edit_date.timestamp())}"
+    text = _to_the_point(text, message, me)
+    return Reading(_message(message, channel, id=id, kind="message.edited", target=_id(message), text=text))
+
+
+def _message(
+    message: telegram.Message,
+    channel: str,
+    *,
+    id: str,
+    text: str = "",
+    kind: Any = "message",
+    event: Event | None = None,
+    attachments: tuple[Attachment, ...] = (),
+    target: str = "",
+) -> Message:
+    sender = message.from_user
+    assert sender is not None  # `_for_us` has seen to it
+    return Message(
+        address=_address(channel, message.chat, message),
+        id=id,
+        user=_user(sender),
+        text=_text(text),
+        kind=kind,
+        event=event,
+        attachments=attachments,
+        locale=_locale(sender),
+        target=target,
+        shared=message.chat.type in _GROUPS,
+    )
+
+
+def _for_us(message: telegram.Message, me: Me) -> bool:
+    sender = message.from_user
+    if sender is None or sender.is_bot or message.sender_chat is not None:
+        return False
+    if message.chat.type == "private":
+        return True
+    return message.chat.type in _GROUPS and _concerns(message, me)
+
+
+def _concerns(message: telegram.Message, me: Me) -> bool:
+    """Whether a group's message is for the bot."""
+    if not me.username:
+        raise Unready
+    text = message.text if message.text is not None else message.caption or ""
+    command = _COMMAND.match(text)
+    if command:
+        return not command[2] or command[2].lower() == me.username.lower()
+    if _mentions(message, me):
+        return True
+    above = message.reply_to_message
+    if above is None or above.from_user is None or above.forum_topic_created is not None:
+        return False  # in a topic, Telegram makes every message a reply to the topic's first
+    return above.from_user.id == me.id
+
+
+def _mentions(message: telegram.Message, me: Me) -> Sequence[telegram.MessageEntity]:
+    """The places in the text or caption that name the bot."""
+    found = message.parse_entities() if message.text is not None else message.parse_caption_entities()
+    name = f"@{me.username}".lower()
+    return [
+        entity
+        for entity, text in found.items()
+        if (entity.type == "mention" and text.lower() == name)
+        or (entity.type == "text_mention" and entity.user is not None and entity.user.id == me.id)
+    ]
+
+
+def _to_the_point(text: str, message: telegram.Message, me: Me) -> str:
+    """The text without the bot's name: `/help@bot` is `/help`, and in a group `@bot hello` is `hello`."""
+    command = _COMMAND.match(text)
+    if command and (command[2] or "").lower() == me.username.lower() and me.username:
+        return f"/{command[1]}{text[command.end() :]}"
+    if message.chat.type == "private" or text not in (message.text, message.caption):
+        return text
+    units = text.encode("utf-16-le")
+    for entity in sorted(_mentions(message, me), key=lambda entity: entity.offset, reverse=True):
+        units = units[: 2 * entity.offset] + units[2 * (entity.offset + entity.length) :]
+    left = re.sub(r"[ \t]{2,}", " ", units.decode("utf-16-le", "replace")).strip().lstrip(",:; ")
+    return left or text
+
+
+# --- presses -------------------------------------------------------------------------------------------------
+
+
+def _pressed(query: telegram.CallbackQuery, channel: str) -> Reading:
+    """`data` is what `callback_data` made: the press, and in a group whom it is for."""
+    locale = _locale(query.from_user)
+    if query.message is None or not query.data or query.from_user.is_bot:
+        return Reading(press=Press(_text(query.id), locale))
+    press, user, thread = [*query.data.split("|"), "", ""][:3]
+    under = query.message
+    seen = under if isinstance(under, telegram.Message) and under.is_accessible else None
+    foreign = user not in ("", str(query.from_user.id))
+    answered = Press(
+        query=_text(query.id),
+        locale=locale,
+        foreign=foreign,
+        data=query.data,
+        chat=_whole(under.chat.id),
+        message=_whole(under.message_id),
+        under=seen.to_dict() if seen else {},
+    )
+    action = Action(press=press)
+    message = Message(
+        address=_address(channel, under.chat, seen, thread=thread),
+        id=action.key(str(query.from_user.id)),
+        user=_user(query.from_user),
+        kind="action",
+        action=action,
+        locale=locale,
+        shared=under.chat.type in _GROUPS,
+    )
+    return Reading(None if foreign else message, answered)
+
+
+def callback_data(press: str, *, user: str, group: bool, thread: int) -> str:
+    """What a button carries, at most 64 bytes. The thread is for messages that have become too old to be seen."""
+    return "|".join((press[:32], user if group else "", str(thread or ""))).rstrip("|")
+
+
+# --- the parts -----------------------------------------------------------------------------------------------
+
+
+def _membership(change: telegram.ChatMemberUpdated) -> Reading:
+    if change.chat.type != "private":
+        return NOTHING
+    gone = change.new_chat_member.status == "kicked"
+    return Reading(note="telegram.blocked" if gone else "telegram.unblocked", chat=str(change.chat.id))
+
+
+def _address(channel: str, chat: telegram.Chat, message: telegram.Message | None, *, thread: str = "") -> Address:
+    if message is not None:
+        thread = str(_whole(message.message_thread_id)) if message.is_topic_message else ""
+    return Address(channel, str(_whole(chat.id)), thread)
+
+
+def _id(message: telegram.Message) -> str:
+    return f"{_whole(message.chat.id)}.{_whole(message.message_id)}"
+
+
+def _user(user: telegram.User) -> User:
+    return User(str(_whole(user.id)), _CONTROL.sub(" ", _text(user.full_name)).strip())
+
+
+def _locale(user: telegram.User) -> str:
+    code = user.language_code
+    return code if isinstance(code, str) and _LANGUAGE.match(code) else ""
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Unreadable("an id is not a number")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unreadable("a text is not text")
+    value.encode()  # half a character cannot be stored: UnicodeEncodeError
+    return value.replace("\0", "")

@@ -1,0 +1,71 @@
+"""Takes an update in: read it, store it, and only then let Telegram forget it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import telegram
+
+from supportbot import Inbox
+from supportbot_telegram import presses
+from supportbot_telegram.api import Api
+from supportbot_telegram.inbound import Me, Reading, Unready, read
+from supportbot_telegram.tasks import Log, Tasks
+
+_KEPT = 64_000
+_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class Intake:
+    """The way in of one channel. `moved` knows the groups that have become supergroups: {old chat: new chat}, and
+    `locales` the languages of those who wrote last: {user: locale}."""
+
+    channel: str
+    inbox: Inbox
+    api: Api
+    tasks: Tasks
+    log: Log
+    me: Me
+    moved: dict[int, int] = field(default_factory=dict)
+    locales: dict[str, str] = field(default_factory=dict)
+
+    async def take(self, raw: Mapping[str, Any]) -> None:
+        """Returns once the update may be forgotten. Raises StoreError, and Unready (see `inbound`)."""
+        try:
+            reading = read(telegram.Update.de_json(dict(raw)), self.channel, self.me)
+        except Unready:
+            raise
+        except Exception as error:  # noqa: BLE001 - named boundary: an update that cannot be read is kept as it is
+            await self._set_aside(raw, error)
+            return
+        receipt = await self.inbox.receive(reading.message) if reading.message is not None else None
+        if reading.message is not None and reading.message.locale:
+            self._remember(reading.message.user.id, reading.message.locale)
+        self._follow(reading, fresh=receipt is not None and receipt.fresh)
+
+    def _remember(self, user: str, locale: str) -> None:
+        self.locales.pop(user, None)
+        while len(self.locales) >= _REMEMBERED:
+            self.locales.pop(next(iter(self.locales)))
+        self.locales[user] = locale
+
+    def _follow(self, reading: Reading, *, fresh: bool) -> None:
+        if reading.press is not None:
+            self.tasks.start(presses.answer(self.api, reading.press, fresh=fresh), "press")
+        if reading.moved is not None:
+            self.moved[reading.moved[0]] = reading.moved[1]
+        if reading.note:
+            self.log(reading.note, channel=self.channel, chat=reading.chat)
+
+    async def _set_aside(self, raw: Mapping[str, Any], error: Exception) -> None:
+        content = json.dumps(raw, default=str)[:_KEPT]
+        id = raw.get("update_id")
+        name = f"update.{id}" if isinstance(id, int) else f"update.{hashlib.sha256(content.encode()).hexdigest()}"
+        reason = f"Telegram's update could not be read: {type(error).__name__}: {str(error)[:200]}"
+        self.log("telegram.unreadable", channel=self.channel, id=name, error=type(error).__name__)
+        await self.inbox.set_aside(self.channel, name, content, reason)
