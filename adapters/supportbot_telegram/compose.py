@@ -21,12 +21,17 @@ _NO_PREVIEW = {"is_disabled": True}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reply goes: `chat` 0 is nowhere (a preview), `thread` and `reply_to` 0 are none."""
+    """Where a reply goes: `chat` 0 is nowhere (a preview), `thread` and `reply_to` 0 are none.
+
+    `origin` and `topic` are the group and its topic whose conversation is answered here, in private.
+    """
 
     chat: int = 0
     thread: int = 0
     reply_to: int = 0
     user: str = ""
+    origin: int = 0
+    topic: int = 0
 
     @property
     def private(self) -> bool:
@@ -65,7 +70,13 @@ def requests(reply: Reply, place: Place, *, remove_keyboard: bool = False) -> tu
 
     A text that fits stands under the first file. The buttons are below the last message.
     """
-    buttons = keyboard(reply.buttons, private=place.private, user=place.user, thread=place.thread)
+    buttons = keyboard(
+        reply.buttons,
+        private=place.private,
+        user=place.user,
+        thread=place.topic or place.thread,
+        origin=place.origin,
+    )
     texts = _texts(reply, buttons)
     files = [file for file in reply.files if file.digest or file.url]
     made = [_message(text, place) for text in texts[:-1]]

@@ -202,11 +202,11 @@ def _to_the_point(text: str, message: telegram.Message, me: Me) -> str:
 
 
 def _pressed(query: telegram.CallbackQuery, channel: str) -> Reading:
-    """`data` is what `callback_data` made: the press, and in a group whom it is for."""
+    """`data` is what `callback_data` made."""
     locale = _locale(query.from_user)
     if query.message is None or not query.data or query.from_user.is_bot:
         return Reading(press=Press(_text(query.id), locale))
-    press, user, thread = [*query.data.split("|"), "", ""][:3]
+    press, user, thread, origin = [*query.data.split("|"), "", "", ""][:4]
     under = query.message
     seen = under if isinstance(under, telegram.Message) and under.is_accessible else None
     foreign = user not in ("", str(query.from_user.id))
@@ -221,20 +221,22 @@ def _pressed(query: telegram.CallbackQuery, channel: str) -> Reading:
     )
     action = Action(press=press)
     message = Message(
-        address=_address(channel, under.chat, seen, thread=thread),
+        address=Address(channel, origin, thread) if origin else _address(channel, under.chat, seen, thread=thread),
         id=action.key(str(query.from_user.id)),
         user=_user(query.from_user),
         kind="action",
         action=action,
         locale=locale,
-        shared=under.chat.type in _GROUPS,
+        shared=under.chat.type in _GROUPS or bool(origin),
     )
     return Reading(None if foreign else message, answered)
 
 
-def callback_data(press: str, *, user: str, group: bool, thread: int) -> str:
-    """What a button carries, at most 64 bytes. The thread is for messages that have become too old to be seen."""
-    return "|".join((press[:32], user if group else "", str(thread or ""))).rstrip("|")
+def callback_data(press: str, *, user: str, thread: int, origin: int = 0) -> str:
+    """What a button carries, at most 64 bytes: the press, in a group whom it is for, the topic (of a message that may
+    become too old to be seen), and the group if the button is shown in the customer's own chat.
+    """
+    return "|".join((press[:32], user, str(thread or ""), str(origin or ""))).rstrip("|")
 
 
 # --- the parts -----------------------------------------------------------------------------------------------

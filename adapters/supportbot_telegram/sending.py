@@ -139,9 +139,11 @@ def place_of(outgoing: Outgoing) -> Place:
 
 def personal(outgoing: Outgoing) -> Place | None:
     """The customer's own chat, if the reply goes to a group."""
-    if _number(outgoing.address.chat) > 0 or not outgoing.user.id.isdigit():
+    group = _number(outgoing.address.chat)
+    if group > 0 or not outgoing.user.id.isdigit():
         return None
-    return Place(int(outgoing.user.id), user=outgoing.user.id)
+    topic = _number(outgoing.address.thread) if outgoing.address.thread else 0
+    return Place(int(outgoing.user.id), user=outgoing.user.id, origin=group, topic=topic)
 
 
 def _number(text: str) -> int:

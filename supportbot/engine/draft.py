@@ -11,6 +11,7 @@ from supportbot import tokens
 from supportbot.engine.arriving import OUTSIDE, folded, pressed
 from supportbot.engine.script import Moment, Script
 from supportbot.types import (
+    Action,
     Attachment,
     Button,
     ChatMessage,
@@ -27,6 +28,13 @@ from supportbot.types import (
     Usage,
     User,
 )
+
+_PRIVATE = "p"
+"""Ends the press of a button that only its customer was shown: what follows is for them alone too."""
+
+
+def _is_private(action: Action | None) -> bool:
+    return action is not None and action.press.endswith(_PRIVATE)
 
 
 class Draft:
@@ -49,8 +57,8 @@ class Draft:
             ]
         )
         self.shared = any(row.message.shared for row in batch)
-        self.personal = False
-        """Something that only the customer may read has been looked up."""
+        self.personal = any(_is_private(row.message.action) for row in batch)
+        """Something that only the customer may read has been looked up, or was pressed."""
         self.read = False
         """A model has read the turn, so it is the model's to speak of what it was not shown."""
         self.unread: tuple[tuple[Attachment, str], ...] = ()
@@ -104,8 +112,12 @@ class Draft:
     def addressed(self, reply: Reply) -> Reply:
         """The reply with what its buttons are pressed by, and for the customer alone if it must be."""
         place = f"{self._press}.{len(self.replies)}"
-        buttons = tuple(replace(button, press=f"{place}.{number}") for number, button in enumerate(reply.buttons))
-        return replace(reply, buttons=buttons, private=reply.private or (self.shared and self.personal))
+        private = reply.private or (self.shared and self.personal)
+        mark = _PRIVATE if private else ""
+        buttons = tuple(
+            replace(button, press=f"{place}.{number}{mark}") for number, button in enumerate(reply.buttons)
+        )
+        return replace(reply, buttons=buttons, private=private)
 
     @property
     def _press(self) -> str:

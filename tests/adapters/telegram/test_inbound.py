@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import telegram
 
+from supportbot.testing import telegram_updates
 from supportbot.types import Action, Address, Attachment, Event, Message, User
 from supportbot_telegram.door import parse
 from supportbot_telegram.inbound import NOTHING, Me, Reading, Unready, callback_data, read
@@ -188,11 +189,22 @@ def test_a_press_that_means_nothing_is_still_answered(name: str) -> None:
     assert found.message is None and found.press is not None and found.press.query
 
 
-@pytest.mark.parametrize(("user", "group", "thread"), [("7", False, 0), ("7", True, 0), ("7" * 16, True, 2**31)])
-def test_what_a_button_carries_fits_into_64_bytes(user: str, group: bool, thread: int) -> None:
-    data = callback_data("p" * 32, user=user, group=group, thread=thread)
+@pytest.mark.parametrize(
+    ("user", "thread", "origin"), [("", 0, 0), ("7" * 16, 2**31, 0), ("", 2**31, -1_002_345_678_901)]
+)
+def test_what_a_button_carries_fits_into_64_bytes(user: str, thread: int, origin: int) -> None:
+    data = callback_data("p" * 32, user=user, thread=thread, origin=origin)
     assert data.startswith("p" * 32) and len(data.encode()) <= 64
-    assert [*data.split("|"), "", ""][1] == (user if group else "")
+    assert [*data.split("|"), "", ""][1] == user
+
+
+def test_a_press_on_a_private_answer_goes_on_in_the_group_it_came_from() -> None:
+    data = callback_data("word.0.1p", user="", thread=12, origin=-1_001_234)
+    update = telegram_updates.callback(data)
+    update["update_id"] = 1
+    found = read(telegram.Update.de_json(update), "shop", Me(1, "support_bot")).message
+    assert found is not None and found.address == Address("shop", "-1001234", "12")
+    assert found.shared and found.action == Action(press="word.0.1p")
 
 
 # --- the rest ------------------------------------------------------------------------------------------------
