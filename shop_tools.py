@@ -375,24 +375,30 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _tool(
-    call: Callable[[dict[str, Any], ToolContext], Any], description: str, needs: str, *, effects: bool
+    call: Callable[[dict[str, Any], ToolContext], Any],
+    description: str,
+    needs: str,
+    *,
+    effects: bool = False,
+    public: bool = False,
 ) -> Tool:
     """A tool named like its function; `needs` lists its FIELDS, those with a ? may be left out.
 
-    What changes something is private: a model starts the flow, and the flow asks for a yes first.
+    What changes something is private: a model starts the flow, and the flow asks for a yes first. What is public may be
+    shown to everybody in a channel; the rest only to the customer.
     """
     properties = {name.rstrip("?"): FIELDS[name.rstrip("?")] for name in needs.split()}
     required = [name for name in needs.split() if not name.endswith("?")]
     schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return Tool(call.__name__, description, schema, call, effects=effects, private=effects)
+    return Tool(call.__name__, description, schema, call, effects=effects, private=effects, public=public)
 
 
 LOOK_UP = "Looks up an order. Ask for its number and its e-mail address or postcode; never guess them."
 
 TOOLS = [
-    _tool(find_order, LOOK_UP, "order_number contact?", effects=False),
-    _tool(recent_order, "The order the customer proved last in this conversation, if any.", "", effects=False),
-    _tool(find_product, "Finds products with price and stock, by words such as lamp.", "query", effects=False),
+    _tool(find_order, LOOK_UP, "order_number contact?"),
+    _tool(recent_order, "The order the customer proved last in this conversation, if any.", ""),
+    _tool(find_product, "Finds products with price and stock, by words such as lamp.", "query", public=True),
     _tool(cancel_order, "Cancels an order that has not been shipped.", "order_number", effects=True),
     _tool(change_address, "Changes where to deliver.", "order_number street postcode city", effects=True),
     _tool(start_return, "Opens a return and makes a label.", "order_number items? reason", effects=True),

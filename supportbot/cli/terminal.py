@@ -19,7 +19,9 @@ class TerminalAdapter(Adapter):
     events such as "handoff.requested". `waiting` is True while the customer waits for an answer.
     """
 
-    capabilities = Capabilities(buttons=True, streaming=True, events=True, burst_wait=0.0, retry_delays=())
+    capabilities = Capabilities(
+        buttons=True, streaming=True, preview_interval=0.05, events=True, burst_wait=0.0, retry_delays=()
+    )
 
     def __init__(self, conversation: str, user: User, screen: Screen, *, label: str) -> None:
         super().__init__(NAME, {})

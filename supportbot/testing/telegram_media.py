@@ -104,5 +104,5 @@ def _file(file_id: str, size: int) -> Part:
 
 
 def _media(kind: str, what: Any, caption: str, chat: Part | None, more: Part) -> Update:
-    said = {"caption": caption} if caption else {}
+    said: Part = {"caption": caption} if caption else {}
     return {"message": message(chat, **{kind: what}, **said, **more)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from supportbot.testing.telegram_rules import Refused
 
@@ -78,7 +78,7 @@ async def read_params(request: web.Request) -> Params:
         values |= _decoded("body", content) if content else {}
     elif request.content_type == "multipart/form-data":
         async for part in await request.multipart():
-            if not hasattr(part, "filename") or not part.name:
+            if not isinstance(part, BodyPartReader) or not part.name:
                 continue
             content_type = part.headers.get("content-type", "application/octet-stream")
             content_bytes = bytes(await part.read())
