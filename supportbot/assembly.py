@@ -26,13 +26,6 @@ from supportbot.tokens import count
 from supportbot.tools import Toolbox, load_modules
 
 _SECRET_WORDS = ("secret", "token", "key", "password")
-_CHANNEL_SECRETS = (
-    "SLACK_BOT_TOKEN",
-    "SLACK_SIGNING_SECRET",
-    "SLACK_APP_TOKEN",
-    "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET",
-)
 
 
 def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model: bool) -> Script:
@@ -169,7 +162,7 @@ def adapters(files: BotFiles) -> dict[str, Adapter]:
     problems: list[Problem] = []
     for name, one in files.config.channels.items():
         try:
-            kind = channels.load(one.type)
+            kind = channels.load(one.type, files.folder)
             built[name] = kind(name, {**_from_environment(kind, files), **_written(one.options)})
         except ConfigError as error:
             problems.extend(error.problems)
@@ -215,9 +208,9 @@ def secrets(files: BotFiles) -> Iterator[str]:
     if key is not None:
         yield key.get_secret_value()
     yield from _secrets(files.config.model_dump(), secret=False)
-    yield from _secrets(
-        {name: value for name, value in files.env.items() if name in _CHANNEL_SECRETS}, secret=True
-    )
+    for kind in {one.type for one in files.config.channels.values()}:
+        variables = channels.environment(kind, files.folder).values()
+        yield from _secrets({name: files.env.get(name, "") for name in variables}, secret=False)
 
 
 def _secrets(value: Any, *, secret: bool) -> Iterator[str]:

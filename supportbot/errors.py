@@ -143,7 +143,10 @@ class ChannelError(SupportbotError):
 
 
 class ChannelBusy(ChannelError):
-    """Try again later; `retry_after` in seconds is the platform's wish, if it had one."""
+    """Try again later; `retry_after` in seconds is the platform's wish, if it had one.
+
+    Also for what the operator can mend, such as a token that was revoked: nothing is lost meanwhile.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -151,11 +154,11 @@ class ChannelBusy(ChannelError):
 
 
 class ChannelRefused(ChannelError):
-    """The platform will never take this message."""
+    """The platform will never take this message; others it may."""
 
 
 class ChannelGone(ChannelError):
-    """The chat, the customer or the endpoint no longer takes messages."""
+    """The chat, the customer or the endpoint no longer takes messages: the next ones will fail in the same way."""
 
 
 class ToolError(SupportbotError):

@@ -61,8 +61,8 @@ class Options:
         variable = self._environment.get(key)
         return f" and the environment has no {variable}" if variable else ""
 
-    def url(self, key: str, default: str) -> str:
-        """A complete http or https address without a slash at its end."""
+    def url(self, key: str, default: str | None = None) -> str:
+        """A complete http or https address without a slash at its end; needed if there is no default."""
         found = self.text(key, default)
         try:
             parts = urlsplit(found)
@@ -92,10 +92,12 @@ class Options:
             raise UsageError(f"{self.place(key)} must be true or false.")
         return found
 
-    def words(self, key: str) -> tuple[str, ...]:
+    def words(self, key: str, *, needed: bool = False) -> tuple[str, ...]:
         """A list of texts; one text alone is a list too."""
         found = self._options.get(key)
         listed = [found] if isinstance(found, str) else found
+        if not listed and needed:
+            raise UsageError(f"{self.place(key)} is missing{self._where(key)}.")
         if listed is None:
             return ()
         if not isinstance(listed, list | tuple) or not all(isinstance(word, str) and word for word in listed):

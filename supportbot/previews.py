@@ -91,7 +91,6 @@ class Preview:
             self._house.log("preview.failed", channel=adapter.name, error=type(error).__name__)
             self.possible = False
 
-
     async def _behind(self) -> bool:
         conversation = self._start.conversation
         return await self._house.store.behind(conversation.id, conversation.address.channel)

@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from supportbot.errors import ChannelRefused
 from supportbot.types import (
@@ -114,12 +114,12 @@ class Menu:
 class ChannelContext:
     """What a started adapter is handed.
 
-    `http` makes a client that refuses private addresses unless told otherwise, follows no redirect, uses no proxy
-    and logs no URL; close it in `stop`. `public_url` is how the bot is reached from outside, "" if nobody said.
+    `http(allow_private, most=1_000_000)` makes a client that refuses private addresses unless told otherwise, reads
+    answers of at most `most` bytes, follows no redirect, uses no proxy and logs no URL; close it in `stop`. `public_url` is how the bot is reached from outside, "" if nobody said.
     """
 
     inbox: Inbox
-    http: Callable[[bool], httpx2.AsyncClient]
+    http: Callable[..., httpx2.AsyncClient]
     log: Callable[..., None]
     files: Files
     bot_name: str = ""
@@ -132,11 +132,12 @@ class Adapter(ABC):
     """A channel. One object per configured channel; `name` is the channel's name in the config.
 
     `options` is the channel's mapping in the config without `type`; validate it here and raise
-    `supportbot.ConfigError`/`UsageError` with one clear sentence.
+    `supportbot.ConfigError`/`UsageError` with one clear sentence. `capabilities` of the class are those that commands
+    show; an object may have its own, set in `__init__` and not changed later.
     """
 
     capabilities: Capabilities = Capabilities()
-    environment: Mapping[str, str] = {}
+    environment: ClassVar[Mapping[str, str]] = {}
     """Options that come from the environment where the config has none: {"token": "MY_TOKEN"}."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
@@ -148,7 +149,11 @@ class Adapter(ABC):
         return ()
 
     async def start(self, context: ChannelContext) -> None:  # noqa: B027 - optional
-        """Opens connections; called once, before the first `send`."""
+        """Opens connections; called once, before the first `send`.
+
+        What it raises keeps the whole bot from starting: raise UsageError for what the operator must mend, such as a
+        wrong token, and for a platform that is only down start a task that keeps trying.
+        """
 
     async def stop(self) -> None:  # noqa: B027 - optional
         """Closes them. Nothing is received or sent afterwards."""
@@ -170,7 +175,10 @@ class Adapter(ABC):
         return None
 
     async def working(self, outgoing: Outgoing, note: str) -> None:  # noqa: B027 - optional
-        """Shows that the bot is at work on an answer; `note` says in the customer's language at what, or is ""."""
+        """Shows that the bot is at work on an answer; `note` says in the customer's language at what, or is "".
+
+        `outgoing` is what would be sent if the turn were over now, with the id "".
+        """
 
     async def fetch(self, attachment: Attachment, *, limit: int) -> bytes:
         """The content of an attachment that came by this channel. Raises ChannelRefused if it has more than `limit`
@@ -178,7 +186,11 @@ class Adapter(ABC):
         raise ChannelRefused(f"channel {self.name} cannot fetch files")
 
     async def preview(self, outgoing: Outgoing, text: str) -> str:
-        """Shows the reply's text so far (streaming) and returns a handle for `Outgoing.preview`; "" if it has none."""
+        """Shows the reply's text so far (streaming) and returns a handle for `Outgoing.preview`; "" if it has none.
+
+        The handle names the message and stays the same; it outlives the process. "" ends the showing. `outgoing` has
+        the id "", and in `preview` the handle that was returned before.
+        """
         return ""
 
     @abstractmethod

@@ -220,7 +220,7 @@ class SignedEndpoint:
                     await _read_some(response)
         finally:
             await response.aclose()
-        return response.status_code, _retry_after(response.headers.get("retry-after"), self._clock())
+        return response.status_code, retry_after(response.headers.get("retry-after"), self._clock())
 
     def _gone_sentence(self) -> str:
         return f"{self.place} answered 410 Gone and gets nothing more until supportbot is restarted."
@@ -255,8 +255,8 @@ async def _read_some(response: httpx2.Response) -> None:
             return
 
 
-def _retry_after(value: str | None, now: float) -> float | None:
-    """Seconds from now, at most a day; None if the header is missing or makes no sense."""
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds from now that a Retry-After header asks for, at most a day; None if it is missing or makes no sense."""
     if value is None:
         return None
     if value.strip().isascii() and value.strip().isdigit():

@@ -9,10 +9,13 @@ import pytest
 pytest.register_assert_rewrite(
     "supportbot.testing.pairs",
     "supportbot.testing.store_contract",
+    "supportbot.testing.store_contract_channels",
     "supportbot.testing.store_contract_effects",
     "supportbot.testing.queue_contract",
     "supportbot.testing.model_contract",
     "supportbot.testing.adapter_contract",
+    "supportbot.testing.adapter_contract_in",
+    "supportbot.testing.adapter_stage",
 )
 
 

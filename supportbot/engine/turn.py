@@ -165,6 +165,8 @@ def _closed(draft: Draft) -> None:
     draft.trace("notice", reason="the pressed button is not open to this customer")
     if draft.state.frames:
         _ask_again(draft)
+    else:
+        draft.offered = draft.state.offered
 
 
 def _seen(draft: Draft, message: Message) -> bool:

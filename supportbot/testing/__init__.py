@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from supportbot.models.scripted import Line, ScriptedModel
     from supportbot.testing.adapter_contract import AdapterContract
+    from supportbot.testing.adapter_stage import Failure, Stage, Wire, context, served
     from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
     from supportbot.testing.fake_slack import FakeSlack
     from supportbot.testing.fake_telegram import FakeTelegram
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdapterContract": "testing.adapter_contract",
     "Answer": "testing.receiver",
+    "Failure": "testing.adapter_stage",
     "FakeFiles": "testing.fake_inbox",
     "FakeInbox": "testing.fake_inbox",
     "FakeOpenAI": "testing.openai_server",
@@ -38,11 +40,16 @@ _HOMES = {
     "ScriptedModel": "models.scripted",
     "Site": "testing.site",
     "StoreContract": "testing.store_contract",
+    "Stage": "testing.adapter_stage",
+    "Wire": "testing.adapter_stage",
+    "context": "testing.adapter_stage",
+    "served": "testing.adapter_stage",
     "serving": "testing.site",
 }
 __all__ = [
     "AdapterContract",
     "Answer",
+    "Failure",
     "FakeFiles",
     "FakeInbox",
     "FakeOpenAI",
@@ -56,7 +63,11 @@ __all__ = [
     "Say",
     "ScriptedModel",
     "Site",
+    "Stage",
     "StoreContract",
+    "Wire",
+    "context",
+    "served",
     "serving",
 ]
 

@@ -40,7 +40,7 @@ AWKWARD = (
     "*not closed, _neither_ this ~nor that`",
     "<b>tags</b> & entities <!channel> <@U0BODY> <https://evil.example|click>",
     "1. one\n2. two\n   - nested\n\n> quoted\n> twice\n\n# Heading\n\n---\n\nend",
-    "```python\nif a < b and c > d: print('x')\n```\nafter the code",
+    "```\nif a < b and c > d: print('x')\n```\nafter the code",
     "| name | price |\n|---|---|\n| lamp | 12 |",
     "[label](https://shop.example/a_b(c)) and [bad](javascript:alert) and https://shop.example/x_y_z",
     "**bold _both_** ~~gone~~ `code with ` tick`` and \\*escaped\\*",
@@ -63,7 +63,7 @@ class AdapterContract(WayIn):
 
         self.play(scene)
 
-    def test_any_text_can_be_sent_and_arrives_with_all_itswords(self) -> None:
+    def test_any_text_can_be_sent_and_arrives_with_all_its_words(self) -> None:
         async def scene(stage: Stage) -> None:
             for number, text in enumerate(AWKWARD):
                 before = len(self.sent(stage.platform))
@@ -84,7 +84,7 @@ class AdapterContract(WayIn):
 
         self.play(scene)
 
-    def test_what_a_channel_lacks_is_put_intowords(self) -> None:
+    def test_what_a_channel_lacks_is_put_into_words(self) -> None:
         many = tuple(Button(f"b{at}", f"Choice {at}", press=f"token.0.{at}") for at in range(120))
         long = (Button("l", "A label " + "that goes on " * 12, press="token.0.0"), *BUTTONS)
         link = Button("more", "Read more", url="https://shop.example/returns?a=1&b=2")
@@ -115,6 +115,35 @@ class AdapterContract(WayIn):
             finally:
                 await again.stop()
             assert list(self.sent(stage.platform)) == ["answered"]
+
+        self.play(scene)
+
+    def test_what_was_shown_while_it_was_written_is_finished_and_stands_there_once(self) -> None:
+        async def scene(stage: Stage) -> None:
+            if not stage.adapter.capabilities.streaming:
+                return
+            row = self.outgoing("", "One two")
+            handle = await stage.adapter.preview(row, "One two")
+            again = await stage.adapter.preview(replace(row, preview=handle), "One two three")
+            assert again in (handle, ""), "the handle of what is shown stays the same"
+            await stage.adapter.send(replace(self.outgoing("o-1", "One two three four."), preview=again))
+            assert list(self.sent(stage.platform)) == ["One two three four."]
+
+        self.play(scene)
+
+    def test_what_was_shown_before_a_restart_is_finished_after_it(self) -> None:
+        async def scene(stage: Stage) -> None:
+            if not stage.adapter.capabilities.streaming:
+                return
+            handle = await stage.adapter.preview(self.outgoing("", "One two"), "One two")
+            await stage.adapter.stop()
+            again = self.adapter(stage.platform)
+            await again.start(context(FakeInbox()))
+            try:
+                await again.send(replace(self.outgoing("o-1", "Something else."), preview=handle))
+            finally:
+                await again.stop()
+            assert list(self.sent(stage.platform)) == ["Something else."]
 
         self.play(scene)
 

@@ -11,7 +11,7 @@ from supportbot.testing.adapter_stage import BUTTONS, AdapterHooks, Stage, ackno
 class WayIn(AdapterHooks):
     """Tests of what arrives."""
 
-    def test_a_message_isacknowledged_only_after_it_is_stored(self) -> None:
+    def test_a_message_is_acknowledged_only_after_it_is_stored(self) -> None:
         async def scene(stage: Stage) -> None:
             stage.inbox.hold()
             delivery = asyncio.create_task(self.deliver(stage, self.wire("m-1", "hello")))
@@ -25,7 +25,7 @@ class WayIn(AdapterHooks):
 
         self.play(scene)
 
-    def test_a_message_that_cannot_be_stored_is_notacknowledged(self) -> None:
+    def test_a_message_that_cannot_be_stored_is_not_acknowledged(self) -> None:
         async def scene(stage: Stage) -> None:
             for error in (StoreFull("the disk is full"), StoreBusy("another process owns it")):
                 stage.inbox.error = error
@@ -36,7 +36,7 @@ class WayIn(AdapterHooks):
 
         self.play(scene)
 
-    def test_a_repeat_isacknowledged_and_has_the_same_id(self) -> None:
+    def test_a_repeat_is_acknowledged_and_has_the_same_id(self) -> None:
         async def scene(stage: Stage) -> None:
             for wire in (*self.repeats("m-1", "hello"), *self.repeats("m-1", "hello")):
                 assert acknowledged(await self.deliver(stage, wire))
@@ -64,7 +64,7 @@ class WayIn(AdapterHooks):
 
         self.play(scene)
 
-    def test_what_no_customer_wrote_isacknowledged_and_not_taken(self) -> None:
+    def test_what_no_customer_wrote_is_acknowledged_and_not_taken(self) -> None:
         async def scene(stage: Stage) -> None:
             for wire in (*self.echoes(), *self.unknown()):
                 status = await self.deliver(stage, wire)
@@ -88,7 +88,7 @@ class WayIn(AdapterHooks):
 
         self.play(scene)
 
-    def test_what_cannot_be_set_aside_is_notacknowledged(self) -> None:
+    def test_what_cannot_be_set_aside_is_not_acknowledged(self) -> None:
         async def scene(stage: Stage) -> None:
             stage.inbox.error = StoreFull("the disk is full")
             for wire in self.unreadable():
@@ -112,13 +112,14 @@ class WayIn(AdapterHooks):
             self.play(scene)
 
     def test_a_press_comes_back_once_whatever_is_pressed(self) -> None:
-        yes, no = BUTTONS
-        presses = self.press(yes), self.press(no)
+        yes, _ = BUTTONS
 
         async def scene(stage: Stage) -> None:
             await stage.adapter.send(self.outgoing("o-1", "Well?", buttons=BUTTONS))
+            presses = [wire for button in BUTTONS if (wire := self.press(stage.platform, button)) is not None]
+            if len(presses) < len(BUTTONS):
+                return
             for wire in (*presses, *presses):
-                assert wire is not None
                 assert acknowledged(await self.deliver(stage, wire))
             pressed = [message for message in stage.inbox.messages if message.kind == "action"]
             first = pressed[0]
@@ -128,8 +129,7 @@ class WayIn(AdapterHooks):
             if first.action.press:
                 assert len(pressed) == 1, "two buttons of one message were pressed"
 
-        if None not in presses:
-            self.play(scene)
+        self.play(scene)
 
     def test_what_is_not_authentic_is_turned_away(self) -> None:
         async def scene(stage: Stage) -> None:

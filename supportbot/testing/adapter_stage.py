@@ -82,7 +82,7 @@ class AdapterHooks:
         raise NotImplementedError
 
     def malformed(self) -> Sequence[Wire]:
-        """Authentic requests that mean nothing to the adapter, up to bytes that are no text."""
+        """Authentic requests that mean nothing to the adapter, up to bytes that are no text: turned down, or ignored."""
         raise NotImplementedError
 
     def repeats(self, id: str, text: str) -> Sequence[Wire]:
@@ -105,8 +105,8 @@ class AdapterHooks:
         """The customer changes the message that `wire(id, …)` brought; None if that cannot happen here."""
         return None
 
-    def press(self, button: Button) -> Wire | None:
-        """The customer presses a button that was sent; None if there are none here."""
+    def press(self, platform: Any, button: Button) -> Wire | None:
+        """The customer presses a button of the message that the platform took last; None if there are none here."""
         return None
 
     def oversize(self) -> Wire:

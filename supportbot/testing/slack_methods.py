@@ -91,6 +91,16 @@ def _delete(work: Workspace, pace: Pace, params: Params) -> Answer:
     return {"channel": post.channel, "ts": post.ts}
 
 
+def _permalink(work: Workspace, pace: Pace, params: Params) -> Answer:
+    channel = work.reach(params["channel"])
+    if isinstance(channel, Refusal):
+        return channel
+    there = any(message["ts"] == params["message_ts"] for message in work.messages(channel.id))
+    mark = str(params["message_ts"]).replace(".", "")
+    link = f"https://acme.slack.com/archives/{channel.id}/p{mark}"
+    return {"channel": channel.id, "permalink": link} if there else Refusal("message_not_found")
+
+
 def _set_status(work: Workspace, pace: Pace, params: Params) -> Answer:
     if len(from_json(params.get("loading_messages")) or ()) > 10:
         return Refusal("invalid_arguments", ("[ERROR] no more than 10 items allowed: loading_messages",))
@@ -116,7 +126,7 @@ def _say(
     wrong = channel if isinstance(channel, Refusal) else bad_thread(params)
     if wrong is not None:
         return wrong
-    where.append(Said(str(params["channel_id"]), str(params["thread_ts"]), text, prompts))
+    where.append(Said(str(params["channel_id"]), str(params.get("thread_ts") or ""), text, prompts))
     return {}
 
 
@@ -235,6 +245,7 @@ _METHODS: Mapping[str, Callable[[Workspace, Pace, Params], Answer]] = {
     "chat.postEphemeral": _post_ephemeral,
     "chat.update": _update,
     "chat.delete": _delete,
+    "chat.getPermalink": _permalink,
     "chat.startStream": start_stream,
     "chat.appendStream": append_stream,
     "chat.stopStream": stop_stream,
@@ -255,12 +266,13 @@ _NEEDS: Mapping[str, str] = {
     "chat.postEphemeral": "channel user",
     "chat.update": "channel ts",
     "chat.delete": "channel ts",
+    "chat.getPermalink": "channel message_ts",
     "chat.startStream": "channel thread_ts",
     "chat.appendStream": "channel ts",
     "chat.stopStream": "channel ts",
     "assistant.threads.setStatus": "channel_id thread_ts",
     "assistant.threads.setTitle": "channel_id thread_ts title",
-    "assistant.threads.setSuggestedPrompts": "channel_id thread_ts prompts",
+    "assistant.threads.setSuggestedPrompts": "channel_id prompts",
     "conversations.info": "channel",
     "conversations.replies": "channel ts",
     "conversations.history": "channel",

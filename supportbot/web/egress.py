@@ -25,7 +25,7 @@ import httpx2
 from supportbot.errors import ChannelRefused
 
 MAX_ANSWER = 1_000_000
-"""Bytes of an answer's body that are read at most."""
+"""Bytes of an answer's body that are read, unless more is asked for."""
 
 TIMEOUT = httpx2.Timeout(15.0, connect=10.0)
 
@@ -77,15 +77,16 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def client(allow_private: bool, *, resolve: Resolve = resolve) -> httpx2.AsyncClient:
+def client(allow_private: bool, *, most: int = MAX_ANSWER, resolve: Resolve = resolve) -> httpx2.AsyncClient:
     """A client that keeps the rules above; `allow_private` is for addresses that the operator wrote.
 
-    A request to a private address raises ChannelRefused. Close the client after use.
+    A request to a private address raises ChannelRefused, and so does an answer of more than `most` bytes. Close the
+    client after use.
     """
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx2.AsyncClient(
-        transport=_Transport(_Backend(allow_private, resolve)),
+        transport=_Transport(_Backend(allow_private, resolve), most),
         timeout=TIMEOUT,
         trust_env=False,
         follow_redirects=False,
@@ -153,7 +154,8 @@ class _Backend(httpcore2.AsyncNetworkBackend):
 class _Transport(httpx2.AsyncHTTPTransport):
     """The library's transport over our backend. Should its inner name `_pool` change, every request fails: closed."""
 
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend) -> None:
+    def __init__(self, backend: httpcore2.AsyncNetworkBackend, most: int) -> None:
+        self._most = most
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(),
             max_connections=100,
@@ -167,24 +169,25 @@ class _Transport(httpx2.AsyncHTTPTransport):
         # Nothing compressed was asked for; unpacking an answer of a few bytes could fill the memory.
         response.headers.pop("content-encoding", None)
         if isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _Capped(response.stream, request.url.host)
+            response.stream = _Capped(response.stream, request.url.host, self._most)
         return response
 
 
 class _Capped(httpx2.AsyncByteStream):
-    """A body that ends with ChannelRefused when it is longer than MAX_ANSWER."""
+    """A body that ends with ChannelRefused when it is longer than `most` bytes."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream, host: str) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, host: str, most: int) -> None:
         self._inner = inner
+        self._most = most
         self._host = host
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
         async for piece in self._inner:
             size += len(piece)
-            if size > MAX_ANSWER:
+            if size > self._most:
                 raise ChannelRefused(
-                    f"{self._host} sent an answer of more than {MAX_ANSWER:,} bytes; the rest was not read."
+                    f"{self._host} sent an answer of more than {self._most:,} bytes; the rest was not read."
                 )
             yield piece
 

@@ -15,7 +15,7 @@ from sending import BASE, Clock, Platform, running, until, way
 
 from supportbot.errors import ChannelBusy, ChannelGone, ChannelRefused
 from supportbot.testing.pairs import Pair, finish, message, receive, start
-from supportbot.types import Outgoing, Reply
+from supportbot.types import Address, Outgoing, Reply
 
 # --- order and retries ---------------------------------------------------------------------------------------
 
@@ -238,6 +238,46 @@ async def test_the_whole_channel_is_paced(tmp_path: Path) -> None:
             await site.reply("hi", chat=f"chat{number}")
         await site.poll()
     assert 0.2 < platform.times[-1] - platform.times[0] < 1.0
+
+
+class Uneven(Platform):
+    """Groups are slower than other chats."""
+
+    def pace(self, address: Address) -> float:
+        return 0.3 if address.chat == "group" else 0.0
+
+
+async def test_each_chat_has_the_pace_that_the_channel_gives_it(tmp_path: Path) -> None:
+    platform = Uneven()
+    async with way(tmp_path, platform, clock=time.time) as site:
+        for chat in ("group", "anna"):
+            for thread in ("x", "y", "z"):
+                await site.reply(chat, chat=chat, thread=thread)
+        await site.poll()
+    at = {
+        chat: [at for text, at in zip(platform.sent, platform.times, strict=True) if text == chat]
+        for chat in platform.sent
+    }
+    assert all(later - earlier > 0.29 for earlier, later in pairwise(at["group"]))
+    assert max(at["anna"]) - min(at["anna"]) < 0.25
+
+
+async def test_the_first_piece_of_a_shown_text_waits_for_the_chats_slot_and_the_rest_does_not(
+    tmp_path: Path,
+) -> None:
+    platform = Uneven()
+    async with way(tmp_path, platform, clock=time.time) as site:
+        await site.reply("sent", chat="group")
+        await site.poll()
+        began = time.monotonic()
+        for _ in range(3):
+            await site.outbox.wait_for_slot(platform, Address("shop", "group"), "shown-1")
+        assert time.monotonic() - began < 0.1
+        await site.outbox.wait_for_slot(platform, Address("shop", "group"), "")
+        assert time.monotonic() - platform.times[0] > 0.29
+        await site.reply("after", chat="group")
+        await site.poll()
+    assert platform.times[1] - platform.times[0] > 0.58, "the shown message has taken a slot of its own"
 
 
 async def test_a_busy_chat_takes_no_slot_of_the_channel_while_it_waits(tmp_path: Path) -> None:

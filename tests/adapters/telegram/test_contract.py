@@ -65,7 +65,7 @@ class TestTelegram(AdapterContract):
     def edit(self, id: str, text: str) -> Wire:
         return update(edited_message={**self._message(id, text), "edit_date": 1767225660})
 
-    def press(self, button: Button) -> Wire:
+    def press(self, platform: Any, button: Button) -> Wire:
         return update(**updates.callback(button.press))
 
     def _message(self, id: str, text: str) -> dict[str, Any]:

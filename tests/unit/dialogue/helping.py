@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import pytest
 import yaml
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
+from pydantic import ValidationError
 
 from supportbot.dialogue import Advanced, FlowBook, Heard, NeedModel, NeedTool, Scene, advance, build, enter
 from supportbot.dialogue.grammar import FlowFile
@@ -64,6 +66,13 @@ def book(*sources: str) -> FlowBook:
         )
         files[f"flows/{number}.yaml"] = FlowFile.model_validate(whole)
     return build(files)
+
+
+def mistakes(steps: str) -> list[tuple[tuple[Any, ...], str]]:
+    """(place, sentence) of each mistake in the steps of a flow."""
+    with pytest.raises(ValidationError) as caught:
+        FlowFile.model_validate({"flow": "main", "steps": yaml.safe_load(steps)})
+    return [(error["loc"], error["msg"]) for error in caught.value.errors()]
 
 
 @dataclass

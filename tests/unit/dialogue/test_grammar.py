@@ -7,18 +7,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from helping import book
+from helping import book, mistakes
 from pydantic import ValidationError
 
 from supportbot.dialogue import FlowError
 from supportbot.dialogue.flow import Ask, Say
 from supportbot.dialogue.grammar import FlowFile
-
-
-def mistakes(steps: str) -> list[tuple[tuple[Any, ...], str]]:
-    with pytest.raises(ValidationError) as caught:
-        FlowFile.model_validate({"flow": "main", "steps": yaml.safe_load(steps)})
-    return [(error["loc"], error["msg"]) for error in caught.value.errors()]
 
 
 @pytest.mark.parametrize(

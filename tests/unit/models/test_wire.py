@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -157,3 +158,51 @@ def test_clean_text_can_always_be_encoded_and_stored(text: str) -> None:
 
 def test_clean_keeps_every_script_and_emoji() -> None:
     assert clean("Grüße 你好 👩‍🚀") == "Grüße 你好 👩‍🚀"
+
+
+# --- pictures ------------------------------------------------------------------------------------------------
+
+PNG, GIF = b"\x89PNG\r\n\x1a\n1", b"GIF89a2"
+PICTURES = {"p": PNG, "g": GIF, "x": b"<svg/>", "d": b"%PDF-1.7"}
+
+
+def seen(*messages: ChatMessage, pictures: dict[str, bytes] = PICTURES) -> list[Any]:
+    """The contents on the wire."""
+    sent = built(ModelRequest(messages, pictures=pictures))
+    assert violation(sent) is None
+    return [message["content"] for message in sent["messages"]]
+
+
+def part(kind: str, content: bytes) -> dict[str, Any]:
+    url = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def test_pictures_follow_the_words_they_came_with_in_their_order() -> None:
+    first = ChatMessage("user", "both", images=("g", "p"), name="Ana")
+    contents = seen(ChatMessage("system", "You help."), first, ChatMessage("user", "and?", images=("p",)))
+    assert contents == [
+        "You help.",
+        [{"type": "text", "text": "both"}, part("gif", GIF), part("png", PNG)],
+        [{"type": "text", "text": "and?"}, part("png", PNG)],
+    ]
+
+
+def test_only_customers_show_pictures() -> None:
+    contents = seen(
+        ChatMessage("system", "a", images=("p",)),
+        ChatMessage("assistant", "", tool_calls=(CALL,), images=("p",)),
+        ChatMessage("tool", "b", tool_call_id="call_1", images=("p",)),
+        ChatMessage("assistant", "c", images=("p",)),
+    )
+    assert contents == ["a", None, "b", "c"]
+
+
+@pytest.mark.parametrize("images", [("gone",), ("x",), ("d",), ("gone", "x", "d")])
+def test_what_is_no_picture_or_not_there_any_more_leaves_plain_words(images: tuple[str, ...]) -> None:
+    assert seen(ChatMessage("user", "see", images=images)) == ["see"]
+
+
+def test_the_pictures_that_are_left_are_shown_without_those_that_are_gone() -> None:
+    (content,) = seen(ChatMessage("user", "see\x00", images=("gone", "p", "x")))
+    assert content == [{"type": "text", "text": "see"}, part("png", PNG)]

@@ -14,12 +14,14 @@ from supportbot.types import (
     Action,
     Address,
     Attachment,
+    Button,
     ChatMessage,
     Event,
     FlowState,
     Frame,
     Inbound,
     Message,
+    Reply,
     ToolCall,
     Trace,
     Turn,
@@ -34,18 +36,35 @@ PLAIN: Any = st.recursive(
     max_leaves=8,
 )
 DATA = st.dictionaries(WORDS, PLAIN, max_size=3)
+FILES = st.lists(st.builds(Attachment, WORDS, WORDS, st.integers(), WORDS, WORDS, WORDS), max_size=2).map(tuple)
+BUTTONS = st.lists(
+    st.builds(
+        Button,
+        WORDS,
+        WORDS,
+        WORDS,
+        WORDS,
+        WORDS,
+        st.sampled_from(["", "primary", "danger"]),
+        st.sampled_from(["", "phone", "location"]),
+    ),
+    max_size=3,
+).map(tuple)
+REPLIES = st.builds(Reply, WORDS, BUTTONS, FILES, menu=st.booleans(), private=st.booleans())
 MESSAGES = st.builds(
     Message,
     address=st.just(Address("shop", "anna")),
     id=WORDS,
     user=st.builds(User, WORDS, WORDS),
     text=WORDS,
-    kind=st.sampled_from(["message", "action", "event", "timer", "human.message"]),
-    action=st.none() | st.builds(Action, WORDS, WORDS),
+    kind=st.sampled_from(["message", "message.edited", "message.deleted", "action", "event", "timer"]),
+    action=st.none() | st.builds(Action, WORDS, WORDS, WORDS),
     event=st.none() | st.builds(Event, WORDS, DATA),
-    attachments=st.lists(st.builds(Attachment, WORDS, WORDS, st.integers(), WORDS), max_size=2).map(tuple),
+    attachments=FILES,
     locale=WORDS,
     digest=WORDS,
+    target=WORDS,
+    shared=st.booleans(),
 )
 FRAMES = st.builds(
     Frame, WORDS, WORDS, st.lists(st.integers() | WORDS, max_size=3).map(tuple), WORDS, st.integers()
@@ -58,6 +77,7 @@ CHAT = st.builds(
     WORDS,
     st.lists(st.builds(ToolCall, WORDS, WORDS, WORDS), max_size=2).map(tuple),
     WORDS,
+    st.lists(WORDS, max_size=2).map(tuple),
 )
 
 
@@ -67,7 +87,14 @@ def test_a_message_survives_its_columns(message: Message) -> None:
     assert codec.inbound((7, *columns, 1.5), message.address) == Inbound(7, message, 1.5)
 
 
-@given(st.builds(FlowState, st.lists(FRAMES, max_size=3).map(tuple), DATA))
+@given(REPLIES)
+def test_a_reply_survives_its_columns(reply: Reply) -> None:
+    text, extra = codec.reply_columns(reply)
+    row = ("o1", "c1", "shop", "anna", "", "message.reply", "u", "U", "[]", 1, 1, 1.5, text, extra, 0, "", None)
+    assert codec.outgoing(row).reply == reply
+
+
+@given(st.builds(FlowState, st.lists(FRAMES, max_size=3).map(tuple), DATA, BUTTONS))
 def test_a_flow_state_survives_its_json_and_the_empty_one_is_not_stored(state: FlowState) -> None:
     body = codec.state_body(state)
     assert (body is None) == (state == FlowState())
