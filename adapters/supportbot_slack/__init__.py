@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.routing import BaseRoute, Route
@@ -70,23 +70,26 @@ class SlackAdapter(Adapter):
 
     environment = ENVIRONMENT
 
+    capabilities = Capabilities(
+        buttons=True,
+        links=True,
+        files=True,
+        streaming=True,
+        button_limit=OPTIONS,
+        label_limit=LABEL,
+        text_limit=MOST,
+        measure=length,
+        chat_interval=1.0,
+        preview_interval=1.0,
+        typing=10.0,
+        send_timeout=40.0,
+    )
+
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         super().__init__(name, options)
         self.settings = settings(name, options)
-        self.capabilities = Capabilities(
-            buttons=True,
-            links=True,
-            files=True,
-            streaming=self.settings.stream,
-            button_limit=OPTIONS,
-            label_limit=LABEL,
-            text_limit=MOST,
-            measure=length,
-            chat_interval=1.0,
-            preview_interval=1.0,
-            typing=10.0,
-            burst_wait=self.settings.burst_wait,
-            send_timeout=40.0,
+        self.capabilities = replace(
+            self.capabilities, streaming=self.settings.stream, burst_wait=self.settings.burst_wait
         )
         self._running: _Running | None = None
         self._context: ChannelContext | None = None

@@ -1,22 +1,27 @@
 """Replies that grow while they are written: Slack's streams in threads, messages that are edited elsewhere.
 
-1. A handle says all that is needed to go on after a crash: `kind|channel|ts|length|digest` of what is shown.
+1. A handle names a message: `kind|channel|ts`. What is shown of it is known to this process alone; a message begun by
+   another one is not added to, its whole text is replaced.
 2. A message that was begun is finished in place; only if it is gone is another one posted.
 3. Whether streams work is learnt from Slack, for direct messages and for channels each.
-4. What is streamed is Markdown, which Slack reads itself. So that data cannot mention or call anyone there, and a link
+4. Slack allows few of these calls a minute in a workspace. A reply that would need one too many is not shown while it
+   is written.
+5. What is streamed is Markdown, which Slack reads itself. So that data cannot mention or call anyone there, and a link
    goes to the web or to mail only, spaces of no width are put in; the end of a piece that may still become such a thing
    is held back.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from supportbot.types import Outgoing, Reply
 from supportbot_slack.blocks import Shown, shown
+from supportbot_slack.budget import Budget
+from supportbot_slack.cache import Cache
 from supportbot_slack.faults import Refusal
 from supportbot_slack.mrkdwn import length
 from supportbot_slack.places import Place
@@ -24,6 +29,8 @@ from supportbot_slack.sending import Sender, metadata, posted
 from supportbot_slack.web import Web
 
 MOST = 3500
+STARTS, PIECES, EDITS = 16, 80, 30
+"""Calls a minute spent on showing: Slack allows 20 startStream, 100 appendStream and 50 chat.update a workspace."""
 _ZERO = "\u200b"
 _CALL = re.compile(r"<(?=[@#!A-Za-z])")
 _LINK = re.compile(r"\]\((?!https?://|mailto:)")
@@ -48,31 +55,20 @@ _LOST = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A message under way: a "stream", or an "edit"ed one, with what is shown of it so far."""
+    """A message under way: a "stream", or an "edit"ed one."""
 
     kind: str
     channel: str
     ts: str
-    length: int = 0
-    digest: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}|{self.channel}|{self.ts}|{self.length}|{self.digest}"
-
-    def showing(self, text: str) -> Handle:
-        return replace(self, length=len(text), digest=_digest(text))
-
-    def begins(self, text: str) -> bool:
-        """Whether the text goes on from what is shown."""
-        return _digest(text[: self.length]) == self.digest
+        return f"{self.kind}|{self.channel}|{self.ts}"
 
 
 def handle(written: str) -> Handle | None:
     """The handle as `str` wrote it, None if it is none."""
     parts = written.split("|")
-    if len(parts) != 5 or parts[0] not in ("stream", "edit") or not parts[3].isdigit():
-        return None
-    return Handle(parts[0], parts[1], parts[2], int(parts[3]), parts[4])
+    return Handle(*parts) if len(parts) == 3 and parts[0] in ("stream", "edit") else None
 
 
 def streamed(text: str) -> str:
@@ -85,18 +81,18 @@ def so_far(text: str) -> str:
     return streamed(_UNSURE.sub("", text))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
-
-
 class Streams:
-    """Shows replies in the making, and finishes them."""
+    """Shows replies in the making, and finishes them. `clock` is monotonic."""
 
-    def __init__(self, web: Web, sender: Sender, log: Callable[..., None]) -> None:
+    def __init__(
+        self, web: Web, sender: Sender, log: Callable[..., None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._web = web
         self._sender = sender
         self._log = log
         self._without: set[bool] = set()
+        self._shows: Cache[Handle, str] = Cache()
+        self._starts, self._pieces, self._edits = (Budget(most, clock) for most in (STARTS, PIECES, EDITS))
 
     async def show(self, outgoing: Outgoing, text: str) -> str:
         """The handle after showing the text so far; the old one if Slack is busy. Raises Refusal."""
@@ -104,27 +100,39 @@ class Streams:
             return outgoing.preview
         try:
             known = handle(outgoing.preview)
-            return str(await (self._more(known, text) if known else self._begin(outgoing, text)))
+            if known is None:
+                return str(await self._begin(outgoing, text) or "")
+            await self._more(known, text)
+            return str(known)
         except Refusal as refusal:
             if refusal.busy:
                 return outgoing.preview
             raise
 
-    async def _begin(self, outgoing: Outgoing, text: str) -> Handle | str:
+    async def _begin(self, outgoing: Outgoing, text: str) -> Handle | None:
+        """The message begun, None if this one is not shown."""
         where = await self._sender.place(outgoing)
         if where.thread and where.shared not in self._without:
             begun = so_far(text)
+            if not begun.strip() or not self._starts.take():
+                return None
             try:
-                return (await self._start(outgoing, where, begun)).showing(begun) if begun.strip() else ""
+                known = await self._start(outgoing, where, begun)
+                self._shows.put(known, begun)
+                return known
             except Refusal as refusal:
                 if refusal.temporary:
                     raise
                 if refusal.code in _NO_STREAMS:
                     self._without.add(where.shared)
                 self._log("slack.no_stream", error=refusal.code)
+        if not self._edits.take(2):  # one for its end
+            return None
         target = {"channel": where.channel, "thread_ts": where.thread or None}
         ts = await posted(self._web, "chat.postMessage", target, Reply(text), shown(Reply(text)))
-        return Handle("edit", where.channel, ts).showing(text)
+        known = Handle("edit", where.channel, ts)
+        self._shows.put(known, text)
+        return known
 
     async def _start(self, outgoing: Outgoing, where: Place, text: str) -> Handle:
         answer = await self._web.call(
@@ -137,20 +145,23 @@ class Streams:
         )
         return Handle("stream", where.channel, str(answer.get("ts") or ""))
 
-    async def _more(self, known: Handle, text: str) -> Handle:
+    async def _more(self, known: Handle, text: str) -> None:
+        already = self._shows.get(known)
+        if already is None:
+            return
         if known.kind == "edit":
-            if known.begins(text) and known.length == len(text):
-                return known
-            view = shown(Reply(text))
-            await posted(self._web, "chat.update", {"channel": known.channel, "ts": known.ts}, Reply(text), view)
-            return known.showing(text)
+            if already != text and self._edits.take():
+                target = {"channel": known.channel, "ts": known.ts}
+                await posted(self._web, "chat.update", target, Reply(text), shown(Reply(text)))
+                self._shows.put(known, text)
+            return
         now = so_far(text)
-        if not known.begins(now) or len(now) <= known.length:
-            return known  # what was begun otherwise is put right at the end
-        await self._web.call(
-            "chat.appendStream", channel=known.channel, ts=known.ts, markdown_text=now[known.length :]
-        )
-        return known.showing(now)
+        if now == already or not now.startswith(already) or not self._pieces.take():
+            return  # what was begun otherwise is put right at the end
+        piece = now[len(already) :]
+        self._shows.pop(known)  # until Slack says that it has the piece, nobody knows what it shows
+        await self._web.call("chat.appendStream", channel=known.channel, ts=known.ts, markdown_text=piece)
+        self._shows.put(known, now)
 
     async def finish(self, outgoing: Outgoing, reply: Reply, known: Handle, where: Place) -> str:
         """Finishes the message in place and returns its ts, "" if it is gone. Raises Refusal."""
@@ -171,8 +182,9 @@ class Streams:
     async def _stop(self, outgoing: Outgoing, reply: Reply, known: Handle, view: Shown) -> bool:
         """Ends the stream; whether the message then says all that it should."""
         whole = streamed(reply.text)
-        goes_on = known.begins(whole)
-        rest = whole[known.length :] if goes_on else ""
+        already = self._shows.pop(known)
+        goes_on = already is not None and whole.startswith(already)
+        rest = whole[len(already) :] if already is not None and goes_on else ""
         try:
             await self._web.call(
                 "chat.stopStream",
@@ -184,6 +196,8 @@ class Streams:
             )
         except Refusal as refusal:
             if refusal.busy:
+                if refusal.code == "ratelimited" and already is not None:
+                    self._shows.put(known, already)
                 raise
             if refusal.code not in _ENDED | _LOST:
                 await self._abandon(known)

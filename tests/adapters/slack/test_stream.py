@@ -28,6 +28,10 @@ async def grown(desk: Shop, *texts: str, address: Address = THREAD) -> str:
     return handle
 
 
+async def grown_on(desk: Shop, handle: str, text: str, address: Address) -> str:
+    return await desk.adapter.preview(outgoing(text, id="", address=address, created_at=0.0, preview=handle), text)
+
+
 def end(
     handle: str, text: str, *, address: Address = THREAD, buttons: tuple[Button, ...] = (), **more: Any
 ) -> Outgoing:
@@ -104,11 +108,24 @@ async def test_a_message_that_is_gone_is_posted_anew(desk: Shop) -> None:
     assert desk.slack.texts() == ["It was shipped."]
 
 
-async def test_the_handle_outlives_a_restart(desk: Shop) -> None:
-    handle = await grown(desk, "It was")
+@pytest.mark.parametrize("address", [THREAD, DM])
+async def test_the_handle_outlives_a_restart_and_nothing_is_said_twice(desk: Shop, address: Address) -> None:
+    handle = await grown(desk, "It was", address=address)
+    assert await grown_on(desk, handle, "It was shipped", address) == handle
     async with shop(slack=None, api_url=desk.slack.url) as again:
-        await again.adapter.send(end(handle, "It was shipped."))
+        await again.adapter.send(end(handle, "It was shipped.", address=address))
     assert desk.slack.texts() == ["It was shipped."]
+
+
+async def test_a_reply_is_not_shown_while_it_is_written_when_slack_would_have_to_refuse() -> None:
+    async with shop(slack=FakeSlack(pace=0)) as desk:
+        for number in range(40):
+            for address in (THREAD, DM):
+                handle = await grown(desk, "It was", "It was shipped", address=address)
+                await desk.adapter.send(end(handle, f"It was shipped {number}.", address=address, id=f"o-{number}"))
+        assert not desk.slack.rate_limited
+        assert len(desk.calls("chat.startStream")) == 16
+        assert desk.slack.texts() == [f"It was shipped {number // 2}." for number in range(80)]
 
 
 @pytest.mark.parametrize(

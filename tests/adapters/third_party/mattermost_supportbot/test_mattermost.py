@@ -192,7 +192,7 @@ class TestMattermost(AdapterContract):
             row = self.outgoing("o-1", "Yours?", buttons=(Button("yes", "Yes", press="token.0.0"),), private=True)
             await stage.adapter.send(row)
             assert stage.platform.posts[0]["channel_id"] not in ("", TOWN)
-            assert await self.deliver(stage, self.press(Button("yes", "Yes"))) == 200
+            assert await self.deliver(stage, self.press(stage.platform, Button("yes", "Yes"))) == 200
             (pressed,) = stage.inbox.messages
             assert (pressed.address, pressed.shared) == (self.address(), True)
 
