@@ -17,6 +17,7 @@ SupportbotError
 ├── ChannelError           the platform, or the customer's side of it
 │   ├── ChannelBusy        rate limited or down: try again, after `retry_after` seconds if given
 │   ├── ChannelRefused     this message will never be taken: a dead letter
+│   │   └── FileTooLarge   a customer's file has more bytes than are taken
 │   └── ChannelGone        the customer or endpoint is gone: stop sending there
 ├── ToolError              a tool's call failed; the model or flow is told
 ├── StoreError             the database
@@ -155,6 +156,10 @@ class ChannelBusy(ChannelError):
 
 class ChannelRefused(ChannelError):
     """The platform will never take this message; others it may."""
+
+
+class FileTooLarge(ChannelRefused):
+    """A file that a customer sent has more bytes than the bot takes."""
 
 
 class ChannelGone(ChannelError):

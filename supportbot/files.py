@@ -46,14 +46,16 @@ class FileStore:
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         try:
-            if path.exists():
+            with suppress(FileNotFoundError):  # it may be swept away just now
                 os.utime(path)
                 return digest
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             partial = path.with_name(f"{digest}.{secrets.token_hex(4)}.partial")
             try:
                 _write(partial, content)
                 partial.rename(path)
+                _sync(path.parent)
             finally:
                 partial.unlink(missing_ok=True)
         except OSError as error:
@@ -86,3 +88,12 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """A new name in a folder is on the disk only with the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

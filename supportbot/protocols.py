@@ -181,8 +181,8 @@ class Adapter(ABC):
         """
 
     async def fetch(self, attachment: Attachment, *, limit: int) -> bytes:
-        """The content of an attachment that came by this channel. Raises ChannelRefused if it has more than `limit`
-        bytes or is gone, ChannelBusy if trying again may help."""
+        """The content of an attachment that came by this channel. Raises FileTooLarge if it has more than `limit`
+        bytes, ChannelRefused if it is gone, ChannelBusy if trying again may help."""
         raise ChannelRefused(f"channel {self.name} cannot fetch files")
 
     async def preview(self, outgoing: Outgoing, text: str) -> str:

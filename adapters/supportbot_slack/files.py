@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from supportbot.errors import ChannelBusy, ChannelRefused
+from supportbot.errors import ChannelBusy, ChannelRefused, FileTooLarge
 from supportbot.types import Attachment
 from supportbot_slack.faults import Refusal
 from supportbot_slack.fields import or_empty
@@ -79,8 +79,8 @@ def _check(answer: aiohttp.ClientResponse, *, page: bool) -> None:
         raise ChannelRefused(f"Slack's file server answered with {answer.status}.")
 
 
-def _too_large(limit: int) -> ChannelRefused:
-    return ChannelRefused(f"The file has more than {limit:,} bytes.")
+def _too_large(limit: int) -> FileTooLarge:
+    return FileTooLarge(f"The file has more than {limit:,} bytes.")
 
 
 async def upload(web: Web, file: Attachment, content: bytes) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 from telegram.error import BadRequest, TelegramError
 
-from supportbot import Attachment, ChannelBusy, ChannelRefused
+from supportbot import Attachment, ChannelBusy, ChannelRefused, FileTooLarge
 from supportbot_telegram.api import Api, failure
 
 HANDED_OVER = 20_000_000
@@ -66,9 +66,9 @@ async def _read(response: httpx.Response, attachment: Attachment, limit: int) ->
     return b"".join(pieces)
 
 
-def _too_large(attachment: Attachment, limit: int) -> ChannelRefused:
-    return ChannelRefused(f"{attachment.name} is larger than {limit:,} bytes.")
+def _too_large(attachment: Attachment, limit: int) -> FileTooLarge:
+    return FileTooLarge(f"{attachment.name} is larger than {limit:,} bytes.")
 
 
-def _too_large_for_bots(attachment: Attachment) -> ChannelRefused:
-    return ChannelRefused(f"{attachment.name} is larger than the 20 MB that Telegram hands to bots.")
+def _too_large_for_bots(attachment: Attachment) -> FileTooLarge:
+    return FileTooLarge(f"{attachment.name} is larger than the 20 MB that Telegram hands to bots.")

@@ -199,6 +199,12 @@ class AskStep(Named, Answer):
     menu: bool = False
     asks: Literal["phone", "location"] | None = None
 
+    @model_validator(mode="after")
+    def _asks_or_offers(self) -> Self:
+        if self.asks is not None and self.type in ("choice", "yes_no"):
+            raise mistake("`asks` does not go with answers to choose from", "asks")
+        return self
+
     @model_validator(mode="wrap")
     @classmethod
     def _one_otherwise(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:

@@ -88,7 +88,7 @@ def hear(draft: Draft) -> None:
         if message.kind == "message.deleted":
             draft.withdrawn.append(message.target)
         elif message.kind != "event":
-            draft.hear(heard(message), message.user, images(message))
+            draft.hear(message, heard(message), images(message))
 
 
 def withdraw(draft: Draft) -> None:

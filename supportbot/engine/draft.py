@@ -18,12 +18,14 @@ from supportbot.types import (
     FlowState,
     Handoff,
     Inbound,
+    Message,
     Outcome,
     OutgoingKind,
     Reply,
     Timer,
     ToolCall,
     Trace,
+    Turn,
     TurnInput,
     Usage,
     User,
@@ -31,6 +33,13 @@ from supportbot.types import (
 
 _PRIVATE = "p"
 """Ends the press of a button that only its customer was shown: what follows is for them alone too."""
+
+
+def _readable(turn: Turn, author: User) -> Turn:
+    """The turn without what only somebody else may read."""
+    if not any(message.only for message in turn.messages):
+        return turn
+    return replace(turn, messages=tuple(one for one in turn.messages if one.only in ("", author.id)))
 
 
 def _is_private(action: Action | None) -> bool:
@@ -57,7 +66,9 @@ class Draft:
             ]
         )
         self.shared = any(row.message.shared for row in batch)
-        self.personal = any(_is_private(row.message.action) for row in batch)
+        self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
+        known = self.state.personal or any(message.only for turn in self.turns for message in turn.messages)
+        self.personal = any(_is_private(row.message.action) for row in batch) or (self.shared and known)
         """Something that only the customer may read has been looked up, or was pressed."""
         self.read = False
         """A model has read the turn, so it is the model's to speak of what it was not shown."""
@@ -89,15 +100,18 @@ class Draft:
         if locale:
             self.learned = self.locale = locale
 
-    def hear(self, content: str, user: User, images: tuple[str, ...] = ()) -> None:
+    def hear(self, message: Message, content: str, images: tuple[str, ...] = ()) -> None:
         """Puts the customer's words into the turn; other people in a shared place keep their names."""
+        user = message.user
         name = "" if user.id == self.start.conversation.customer.id else user.name or user.id
         size = self.script.count(content) + len(images) * tokens.IMAGE
-        self.turn.append(ChatMessage("user", content, size, name=name, images=images))
+        self.turn.append(
+            ChatMessage("user", content, size, name=name, images=images, source=message.target or message.id)
+        )
 
     def say(self, reply: Reply, *, name: str = "") -> None:
         """One message to the customer, and into history; without any words there is nothing to send."""
-        if not reply.text.strip() and not reply.buttons:
+        if not reply.text.strip() and not reply.buttons and not reply.files:
             self.trace("empty reply", reason="its text came out empty")
             return
         reply = self.addressed(reply)
@@ -177,6 +191,9 @@ class Draft:
         return self.handoff
 
     def outcome(self) -> Outcome:
+        if self.shared and self.personal:
+            self.turn = [replace(one, only=self.author.id) if one.role != "user" else one for one in self.turn]
+            self.move(replace(self.state, personal=True))
         if self.replies and (self.state.offered, self.state.typed) != (self.offered, self.typed):
             self.move(replace(self.state, offered=self.offered, typed=self.typed))
         changed = self.handoff if self.handoff != self.start.handoff else None

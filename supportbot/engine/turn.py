@@ -152,6 +152,8 @@ def _customer(draft: Draft) -> Steps:
         _ask_again(draft)
     elif not message.text and message.action is None and not _seen(draft, message):
         _unread(draft, message, beside=False)
+        if draft.state.frames:
+            _ask_again(draft)
     else:
         message = replace(message, kind="action" if message.action else "message")
         yield from apply(draft, _understood(draft, message), message)
@@ -208,7 +210,7 @@ def _trim(draft: Draft) -> Steps:
     """Chooses what of the past the model sees; what falls out goes into the rolling summary if the config says so."""
     script, conversation = draft.script, draft.start.conversation
     window = history.window(
-        draft.start.turns,
+        draft.turns,
         summary=conversation.summary,
         limits=script.limits,
         incoming=sum(message.tokens for message in draft.turn),
@@ -222,12 +224,18 @@ def _trim(draft: Draft) -> Steps:
     draft.trace("trimmed", turns=len(window.dropped), cut=window.cut)
     if script.limits.summary == "off":
         return
+    dropped = tuple(_for_all(turn) for turn in window.dropped)
     summary = history.extract_summary(
-        conversation.summary, window.dropped, count=script.count, limit=script.limits.summary_tokens
+        conversation.summary, dropped, count=script.count, limit=script.limits.summary_tokens
     )
     if script.limits.summary == "model" and script.has_model:
-        summary = (yield from _model_summary(draft, window.dropped)) or summary
+        summary = (yield from _model_summary(draft, dropped)) or summary
     draft.recap = draft.summary = summary
+
+
+def _for_all(turn: Turn) -> Turn:
+    """What of a turn may stand in the summary, which all who write here share."""
+    return replace(turn, messages=tuple(message for message in turn.messages if not message.only))
 
 
 def _model_summary(draft: Draft, dropped: Sequence[Turn]) -> Generator[Effect, Result, str]:
@@ -248,6 +256,8 @@ def _joined(draft: Draft) -> Message:
         if len(message.text) <= draft.script.max_message_chars:
             return message
     rows = [inbound.message for inbound in draft.batch if inbound.message.kind != "message.deleted"]
+    if draft.state.frames:  # a change to something said earlier is no answer to what is asked now
+        rows = [message for message in rows if message.kind != "message.edited"] or rows
     text = "\n".join(message.text for message in rows if message.text)
     files = tuple(file for message in rows for file in message.attachments)
     return replace(rows[-1], text=text[: draft.script.max_message_chars], attachments=files)

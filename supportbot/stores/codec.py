@@ -134,7 +134,7 @@ def inbound(row: Row, address: Address) -> Inbound:
 
 
 def chat_columns(message: ChatMessage) -> Row:
-    """(role, content, tokens, name, tool_calls, tool_call_id, images)."""
+    """(role, content, tokens, name, tool_calls, tool_call_id, images, source, only)."""
     calls = [[c.id, c.name, c.arguments] for c in message.tool_calls]
     return (
         _ROLE_NUMBER[message.role],
@@ -144,16 +144,20 @@ def chat_columns(message: ChatMessage) -> Row:
         dump(calls) if calls else None,
         clean(message.tool_call_id) or None,
         dump(message.images) if message.images else None,
+        clean(message.source) or None,
+        clean(message.only) or None,
     )
 
 
 def turns(rows: Iterable[Row]) -> tuple[Turn, ...]:
     """Rows (turn, role, content, …) in order, grouped by turn."""
     grouped: dict[int, list[ChatMessage]] = {}
-    for sequence, role, content, tokens, name, packed, call_id, images in rows:
+    for sequence, role, content, tokens, name, packed, call_id, images, source, only in rows:
         calls = tuple(ToolCall(*call) for call in json.loads(packed)) if packed else ()
         shown = tuple(json.loads(images)) if images else ()
-        message = ChatMessage(ROLES[role], content, tokens, name or "", calls, call_id or "", shown)
+        message = ChatMessage(
+            ROLES[role], content, tokens, name or "", calls, call_id or "", shown, source or "", only or ""
+        )
         grouped.setdefault(sequence, []).append(message)
     return tuple(Turn(sequence, tuple(messages)) for sequence, messages in grouped.items())
 
@@ -178,19 +182,21 @@ def conversation(row: Row) -> Conversation:
 
 def state_body(state: FlowState) -> str | None:
     """JSON of a state, None for the empty one, which is not stored."""
-    if not state.frames and not state.slots and not state.offered:
+    if state == FlowState():
         return None
     frames = [[f.flow, f.digest, f.at, f.asking, f.tries] for f in state.frames]
-    return dump([frames, state.slots, [_button(button) for button in state.offered], state.typed])
+    return dump([frames, state.slots, [_button(button) for button in state.offered], state.typed, state.personal])
 
 
 def state(body: str) -> FlowState:
-    frames, slots, offered, *typed = json.loads(body)
+    frames, slots, offered, *more = json.loads(body)
+    typed, personal = more or (len(offered), False)
     return FlowState(
         tuple(Frame(flow, digest, tuple(at), asking, tries) for flow, digest, at, asking, tries in frames),
         slots,
         tuple(Button(*button) for button in offered),
-        typed[0] if typed else len(offered),
+        typed,
+        personal,
     )
 
 

@@ -131,17 +131,11 @@ def _write_dialogue(turn: _Turn) -> None:
 
 
 def _withdraw(turn: _Turn, channel: str) -> None:
-    """Takes the words of deleted messages out of the history and the inbox; only their author can delete them."""
-    authors = {row[0] for row in turn.connection.execute(queries.AUTHORS, (turn.key, turn.lease.sequence))}
+    """Takes the words of deleted messages, and of their edits, out of the history and the inbox."""
     for id in turn.packed.outcome.withdrawn:
-        found = turn.connection.execute(queries.WITHDRAWN, (channel, clean(id), turn.key)).fetchone()
-        if found is None or found[2] not in authors:
-            continue
-        at, text, _ = found
-        with_files = f"{text} [" if text else "["
-        values = (_TAKEN_BACK, turn.key, at, text, with_files, with_files)
-        turn.connection.execute(queries.WITHDRAW_MESSAGE, values)
-        turn.connection.execute(queries.WITHDRAW_INBOUND, (channel, clean(id)))
+        id = clean(id)
+        turn.connection.execute(queries.WITHDRAW_MESSAGE, (_TAKEN_BACK, turn.key, id))
+        turn.connection.execute(queries.WITHDRAW_INBOUND, (channel, turn.key, id, id + ".", id + "/"))
 
 
 def _addressee(turn: _Turn, answered: list[tuple[str, User]]) -> User | None:

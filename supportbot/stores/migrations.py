@@ -169,8 +169,9 @@ def m0001_first_edition(db: Database) -> None:
 
 @migrations()
 def m0002_channels(db: Database) -> None:
-    # images: JSON list of digests, NULL for none
-    db.execute("ALTER TABLE messages ADD COLUMN images TEXT")
+    # images: JSON list of digests; NULL stands for none
+    for column in ("images", "source", "only_for"):
+        db.execute(f"ALTER TABLE messages ADD COLUMN {column} TEXT")
     db.execute(
         """CREATE TABLE aside (
         id INTEGER PRIMARY KEY,

@@ -22,7 +22,7 @@ SET_ATTEMPT = "UPDATE conversations SET attempt = ? WHERE id = ?"
 BEGIN_TURN = "UPDATE conversations SET attempt = ?, tries = tries + 1 WHERE id = ? RETURNING tries"
 PENDING = """SELECT id, message, kind, digest, user, user_name, text, extra, received_at
     FROM inbox WHERE conversation = ? AND id > ? AND done_at IS NULL ORDER BY id LIMIT ?"""
-MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id, images
+MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for
     FROM messages WHERE conversation = ? AND turn > ? ORDER BY turn, id"""
 STATE = "SELECT body FROM states WHERE conversation = ? AND author = ?"
 JOURNAL = (
@@ -37,12 +37,11 @@ WRITE_JOURNAL = """INSERT INTO journal (conversation, turn, position, kind, dige
 CONSUME = """UPDATE inbox SET done_at = ?, turn = ? WHERE id = ? AND conversation = ? AND done_at IS NULL
     RETURNING kind, message, user, user_name"""
 ADD_MESSAGE = """INSERT INTO messages
-    (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id, images) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-AUTHORS = "SELECT DISTINCT user FROM inbox WHERE conversation = ? AND turn = ? AND kind = 'message.deleted'"
-WITHDRAWN = "SELECT turn, text, user FROM inbox WHERE channel = ? AND message = ? AND conversation = ?"
-WITHDRAW_INBOUND = "UPDATE inbox SET text = '', extra = NULL WHERE channel = ? AND message = ?"
-WITHDRAW_MESSAGE = """UPDATE messages SET content = ?, images = NULL WHERE conversation = ? AND turn = ? AND role = 1
-    AND (content = ? OR substr(content, 1, length(?)) = ?)"""
+    (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+WITHDRAW_MESSAGE = "UPDATE messages SET content = ?, images = NULL WHERE conversation = ? AND source = ?"
+WITHDRAW_INBOUND = """UPDATE inbox SET text = '', extra = NULL
+    WHERE channel = ? AND conversation = ? AND (message = ? OR (message > ? AND message < ?))"""
 SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)
     ON CONFLICT (conversation, author) DO UPDATE SET body = excluded.body"""
 DROP_STATES = "DELETE FROM states WHERE conversation = ?"

@@ -232,7 +232,6 @@ class FakeSlack(Workspace):
         if fault.kind == "error":
             return _response(Refusal(fault.error))
         if fault.kind == "ratelimited":
-            self._pace.refused[method] += 1
             return _response(Slow(fault.seconds))
         if fault.kind == "hang":
             await self._over.wait()

@@ -34,7 +34,7 @@ async def said(
     pair: Pair, id: str, text: str, *, content: str = "", images: tuple[str, ...] = (), **more: Any
 ) -> None:
     """One turn in which a customer says the text; `content` is what history keeps of it."""
-    spoken = ChatMessage("user", content or text, 1, images=images)
+    spoken = ChatMessage("user", content or text, 1, images=images, source=id)
     await turn(pair, message(id, text, **more), turn=(spoken, ChatMessage("assistant", "Fine.", 1)))
 
 
@@ -121,17 +121,30 @@ class ChannelsContract:
 
     async def test_only_what_was_deleted_is_taken_out_of_a_burst(self, pairs: Pairs) -> None:
         async with pairs() as pair:
-            spoken = tuple(ChatMessage("user", text, 1) for text in ("one", "one more", "two"))
+            texts = {"m1": "one", "m2": "one more", "m3": "two"}
+            spoken = tuple(ChatMessage("user", text, 1, source=id) for id, text in texts.items())
             burst = (message("m1", "one"), message("m2", "one more"), message("m3", "two"))
             await turn(pair, *burst, turn=spoken)
             await delete(pair, "m4", "m1")
             assert await self.history(pair) == [DELETED, "one more", "two"]
 
-    async def test_nobody_deletes_the_words_of_another(self, pairs: Pairs) -> None:
+    async def test_what_a_deleted_message_was_changed_to_is_gone_too(self, pairs: Pairs) -> None:
         async with pairs() as pair:
-            await said(pair, "m1", "mine")
-            await delete(pair, "m2", "m1", user=BEN)
-            assert await self.history(pair) == ["mine"]
+            await said(pair, "m1", "my pin is 1234")
+            changed = message("m1.edit.1", "my pin is 4321", kind="message.edited", target="m1")
+            await turn(pair, changed, turn=(ChatMessage("user", "it is 4321", 1, source="m1"),))
+            await said(pair, "m10", "thanks")
+            await delete(pair, "m2", "m1")
+            assert await self.history(pair) == [DELETED, DELETED, "thanks"]
+
+    async def test_what_only_one_may_read_is_kept_as_such(self, pairs: Pairs) -> None:
+        async with pairs() as pair:
+            known = ChatMessage("assistant", "Yours is on its way.", 1, only="u-anna")
+            await turn(pair, message("m1"), turn=(known,), states={"u-anna": FlowState(personal=True)})
+            await receive(pair, message("m2"))
+            begun = await start(pair)
+            assert begun.turns[0].messages == (known,)
+            assert begun.states == {"u-anna": FlowState(personal=True)}
 
     async def test_a_deletion_reaches_no_other_conversation(self, pairs: Pairs) -> None:
         async with pairs() as pair:

@@ -34,6 +34,8 @@ class FlowState:
     """The buttons shown in the last turn that said something: a press gets its id and value from here."""
     typed: int = 0
     """How many of them, from the end, a typed label or number presses too: those of the last message."""
+    personal: bool = False
+    """In a place that others read: something was looked up for this author, so what is said to them is for them alone."""
 
 
 @dataclass(frozen=True, slots=True)

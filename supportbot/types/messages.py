@@ -85,7 +85,7 @@ class Message:
 
     `digest` tells a repeat (same bytes) from a forgery or a client's bug (other bytes); "" means never compare.
     `kind` "human.message" and "handoff.*" come from a human agent, "timer" from the house itself. `target` is the id of
-    the message that a "message.edited" or "message.deleted" is about. `shared`: other people read along where it was
+    the message that a "message.edited" or "message.deleted" is about; an edit's own id is that id, a dot and more. `shared`: other people read along where it was
     written; a button of a private reply that is pressed elsewhere keeps the place and `shared` of the conversation. The
     house mends text that a database cannot hold.
     """

@@ -24,7 +24,8 @@ class ChatMessage:
     """One chat message as the model sees it and as it is stored; `tokens` is counted once, when it is made.
 
     `name` is the author's shown name (a customer in a shared place, a human agent), "" for the bot itself. `images` are
-    the digests of pictures that a customer sent with it.
+    the digests of pictures that a customer sent with it, `source` is the id of the message it came with. `only` is the
+    one user who may be shown it, in a place that others read; "" for everybody there.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -34,6 +35,8 @@ class ChatMessage:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     images: tuple[str, ...] = ()
+    source: str = ""
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,14 +175,13 @@ async def test_an_old_turn_goes_on_with_its_buttons_and_its_press(old: Path) -> 
 
 
 async def test_what_is_new_is_kept_beside_what_is_old(old: Path) -> None:
-    picture = (ChatMessage("user", "see", 1, images=("a" * 64,)),)
+    picture = (ChatMessage("user", "see", 1, images=("a" * 64,), source="m2"),)
     async with local_pairs(old)() as pair:
         await finish(pair, await start(pair), turn=picture, replies=(Reply("x", private=True),))
-        await turn(pair, message("m3", "", kind="message.deleted", target="m1"), withdrawn=("m1",))
         await pair.store.set_aside("shop", "u1", "{}", "It has no sender.", now=NOW)
     async with local_pairs(old)() as pair:
         first, second = await pair.store.transcript("c_old")
-        assert [one.content for one in first.messages] == ["[deleted by the customer]"]
+        assert [one.content for one in first.messages] == ["my pin is 1234"]
         assert second.messages == picture
         assert [row.id for row in await pair.store.aside()] == ["u1"]
         await receive(pair, message("m1"))

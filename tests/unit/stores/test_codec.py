@@ -78,6 +78,8 @@ CHAT = st.builds(
     st.lists(st.builds(ToolCall, WORDS, WORDS, WORDS), max_size=2).map(tuple),
     WORDS,
     st.lists(WORDS, max_size=2).map(tuple),
+    WORDS,
+    WORDS,
 )
 
 
