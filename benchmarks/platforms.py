@@ -9,9 +9,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
-from supportbot.testing import slack_events, telegram_parts, telegram_updates
-from supportbot.testing.fake_slack import CHAOS, Channel, FakeSlack
-from supportbot.testing.fake_telegram import BAD_GATEWAY, RESET, RESET_AFTER_ACCEPTING, FakeTelegram, Fault
+from supportbot.testing.slack import events as slack_events
+from supportbot.testing.slack.server import CHAOS, Channel, FakeSlack
+from supportbot.testing.telegram import parts as telegram_parts
+from supportbot.testing.telegram import updates as telegram_updates
+from supportbot.testing.telegram.server import BAD_GATEWAY, RESET, RESET_AFTER_ACCEPTING, FakeTelegram, Fault
 
 SECONDS_PER_TRY = 20.0
 

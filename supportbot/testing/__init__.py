@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from supportbot.testing.adapter_contract import AdapterContract
     from supportbot.testing.adapter_stage import Failure, Stage, Wire, context, served
     from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
-    from supportbot.testing.fake_slack import FakeSlack
-    from supportbot.testing.fake_telegram import FakeTelegram
     from supportbot.testing.model_contract import ModelContract
     from supportbot.testing.openai_server import FakeOpenAI, Fault, Say
     from supportbot.testing.queue_contract import QueueContract
     from supportbot.testing.receiver import Answer, Receiver
     from supportbot.testing.site import Site, serving
+    from supportbot.testing.slack.server import FakeSlack
     from supportbot.testing.store_contract import StoreContract
+    from supportbot.testing.telegram.server import FakeTelegram
 
 _HOMES = {
     "AdapterContract": "testing.adapter_contract",
@@ -29,8 +29,8 @@ _HOMES = {
     "FakeFiles": "testing.fake_inbox",
     "FakeInbox": "testing.fake_inbox",
     "FakeOpenAI": "testing.openai_server",
-    "FakeSlack": "testing.fake_slack",
-    "FakeTelegram": "testing.fake_telegram",
+    "FakeSlack": "testing.slack.server",
+    "FakeTelegram": "testing.telegram.server",
     "Fault": "testing.openai_server",
     "Line": "models.scripted",
     "ModelContract": "testing.model_contract",

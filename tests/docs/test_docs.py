@@ -40,8 +40,15 @@ PAGES = pages()
 CONFIG_KEYS = set(yaml.safe_load(bundled("config.example.yaml").read_text("utf-8")))
 ENVIRONMENT = {f"{name}_SECRET": "whsec_" + "A" * 32 for name in ("HELPDESK", "NOTIFY", "WEBHOOK")}
 ENVIRONMENT |= {f"MATTERMOST_{name}_TOKEN": "token-of-nobody" for name in ("BOT", "WEBHOOK")}
-ENVIRONMENT |= {"TELEGRAM_BOT_TOKEN": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "TELEGRAM_WEBHOOK_SECRET": "nobody"}
-ENVIRONMENT |= {"SLACK_BOT_TOKEN": "xoxb-of-nobody-at-all", "SLACK_APP_TOKEN": "xapp-of-nobody-at-all", "SLACK_SIGNING_SECRET": "0" * 32}
+ENVIRONMENT |= {
+    "TELEGRAM_BOT_TOKEN": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    "TELEGRAM_WEBHOOK_SECRET": "nobody",
+}
+ENVIRONMENT |= {
+    "SLACK_BOT_TOKEN": "xoxb-of-nobody-at-all",
+    "SLACK_APP_TOKEN": "xapp-of-nobody-at-all",
+    "SLACK_SIGNING_SECRET": "0" * 32,
+}
 NOT_RUN_AT_MOST = 5
 SECRET_FILE = "whsec_" + "C" * 32
 

@@ -10,7 +10,7 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.error import BadRequest
 from telegram.request import HTTPXRequest
 
-from supportbot.testing.fake_telegram import FakeTelegram
+from supportbot.testing.telegram.server import FakeTelegram
 
 
 def bot_for(fake: FakeTelegram, token: str | None = None) -> Bot:

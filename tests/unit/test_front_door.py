@@ -10,7 +10,22 @@ import supportbot.testing
 
 NAMES = {
     *("Action", "Adapter", "Address", "Attachment", "Bot", "Button", "Capabilities", "ChannelContext", "Event"),
-    *("Files", "FileTooLarge", "Inbox", "Menu", "Message", "Rendering", "Outgoing", "Receipt", "Reply", "Tool", "ToolContext", "User", "Waiting", "tool"),
+    *(
+        "Files",
+        "FileTooLarge",
+        "Inbox",
+        "Menu",
+        "Message",
+        "Rendering",
+        "Outgoing",
+        "Receipt",
+        "Reply",
+        "Tool",
+        "ToolContext",
+        "User",
+        "Waiting",
+        "tool",
+    ),
     *("ChannelBusy", "ChannelError", "ChannelGone", "ChannelRefused", "ConfigError", "Conflict", "ModelError"),
     *("NotFound", "OperatorError", "Problem", "StoreBusy", "StoreError", "StoreFull", "SupportbotError"),
     *("ToolError", "UsageError", "__version__"),

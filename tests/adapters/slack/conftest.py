@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from supportbot.testing import slack_events as events
 from supportbot.testing.adapter_contract import context, served
 from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
-from supportbot.testing.fake_slack import FakeSlack
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import FakeSlack
 from supportbot.types import Address, Outgoing, Reply, User
 from supportbot_slack import SlackAdapter
 

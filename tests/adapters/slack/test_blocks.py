@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supportbot.replies import fit
-from supportbot.testing.slack_rules import refusal
+from supportbot.testing.slack.rules import refusal
 from supportbot.types import Attachment, Button, Reply
 from supportbot_slack import SlackAdapter
 from supportbot_slack.blocks import settled, shown, without_blocks

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from supportbot.errors import ChannelBusy, ChannelError, ChannelGone, ChannelRefused
-from supportbot.testing import slack_events as events
 from supportbot.testing.adapter_contract import AdapterContract, Failure, Stage, Wire
-from supportbot.testing.fake_slack import FakeSlack, Fault
-from supportbot.testing.slack_delivery import encoded, signed
+from supportbot.testing.slack import events
+from supportbot.testing.slack.delivery import encoded, signed
+from supportbot.testing.slack.server import FakeSlack, Fault
 from supportbot.types import Address, Button, User
 from supportbot_slack import SlackAdapter
 

@@ -11,8 +11,8 @@ import pytest
 
 from supportbot.errors import StoreFull
 from supportbot.protocols import Menu
-from supportbot.testing import slack_events as events
-from supportbot.testing.fake_slack import HANG, FakeSlack, Fault
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import HANG, FakeSlack, Fault
 from supportbot.types import Address, Button, Reply, User
 from supportbot_slack.door import verified
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supportbot.testing.slack_rules import refusal
+from supportbot.testing.slack.rules import refusal
 from supportbot.types import Reply
 from supportbot_slack.blocks import shown
 from supportbot_slack.mrkdwn import SECTION, length, sections

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from supportbot.errors import ChannelBusy, ChannelError, ChannelGone, ChannelRefused
-from supportbot.testing import slack_events as events
-from supportbot.testing.fake_slack import HANG, RESET, RESET_AFTER_ACCEPTING, Fault
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import HANG, RESET, RESET_AFTER_ACCEPTING, Fault
 from supportbot.types import Address, Attachment, Button, Reply, User
 
 from .conftest import DM, Shop, channel, outgoing, shop

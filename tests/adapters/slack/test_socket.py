@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from supportbot.errors import StoreFull, UsageError
-from supportbot.testing import slack_events as events
-from supportbot.testing.fake_slack import HANG, FakeSlack, Fault
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import HANG, FakeSlack, Fault
 
 from .conftest import Shop, outgoing, shop, until
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from supportbot.errors import ChannelBusy
-from supportbot.testing import slack_events as events
-from supportbot.testing.fake_slack import RESET, RESET_AFTER_ACCEPTING, FakeSlack, Fault
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import RESET, RESET_AFTER_ACCEPTING, FakeSlack, Fault
 from supportbot.types import Address, Button, Outgoing, Reply
 
 from .conftest import DM, Shop, channel, outgoing, shop
@@ -122,7 +122,9 @@ async def test_a_reply_is_not_shown_while_it_is_written_when_slack_would_have_to
         for number in range(40):
             for address in (THREAD, DM):
                 handle = await grown(desk, "It was", "It was shipped", address=address)
-                await desk.adapter.send(end(handle, f"It was shipped {number}.", address=address, id=f"o-{number}"))
+                await desk.adapter.send(
+                    end(handle, f"It was shipped {number}.", address=address, id=f"o-{number}")
+                )
         assert not desk.slack.rate_limited
         assert len(desk.calls("chat.startStream")) == 16
         assert desk.slack.texts() == [f"It was shipped {number // 2}." for number in range(80)]

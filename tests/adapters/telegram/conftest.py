@@ -15,8 +15,8 @@ import pytest
 
 from supportbot.testing.adapter_contract import context, served
 from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
-from supportbot.testing.fake_telegram import FakeTelegram
-from supportbot.testing.telegram_parts import ANNA
+from supportbot.testing.telegram.parts import ANNA
+from supportbot.testing.telegram.server import FakeTelegram
 from supportbot.types import Address, Button, Outgoing, Reply, User
 from supportbot_telegram import TelegramAdapter
 

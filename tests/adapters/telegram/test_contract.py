@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from supportbot.errors import ChannelBusy, ChannelGone, ChannelRefused
-from supportbot.testing import telegram_updates as updates
 from supportbot.testing.adapter_contract import AdapterContract, Failure, Wire
-from supportbot.testing.fake_telegram import RESET, FakeTelegram, Fault
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.server import RESET, FakeTelegram, Fault
 from supportbot.types import Address, Button, User
 from supportbot_telegram import TelegramAdapter
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from supportbot.errors import StoreBusy, StoreFull
-from supportbot.testing import telegram_updates as updates
 from supportbot.testing.adapter_contract import context
-from supportbot.testing.fake_telegram import Fault
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.server import Fault
 from supportbot_telegram.inbound import ALLOWED_UPDATES
 
 from .conftest import SECRET, Shop, opened, payload

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from supportbot.testing.fake_telegram import BAD_GATEWAY, Fault
-from supportbot.testing.telegram_parts import ANNA, GROUP
+from supportbot.testing.telegram.parts import ANNA, GROUP
+from supportbot.testing.telegram.server import BAD_GATEWAY, Fault
 from supportbot.types import Address
 
 from .conftest import Shop, opened, outgoing

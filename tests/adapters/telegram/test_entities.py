@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.testing.telegram_text import checked_entities
+from supportbot.testing.telegram.text import checked_entities
 from supportbot_telegram.entities import linkable, measure, render, utf16
 
 

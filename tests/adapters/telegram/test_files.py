@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from supportbot.errors import ChannelBusy, ChannelRefused
-from supportbot.testing import telegram_updates as updates
-from supportbot.testing.fake_telegram import BAD_GATEWAY, HANG, RESET, Fault
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.server import BAD_GATEWAY, HANG, RESET, Fault
 from supportbot.types import Attachment
 
 from .conftest import Shop, opened

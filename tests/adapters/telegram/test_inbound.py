@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import telegram
 
-from supportbot.testing import telegram_updates
+from supportbot.testing.telegram import updates as telegram_updates
 from supportbot.types import Action, Address, Attachment, Event, Message, User
 from supportbot_telegram.door import parse
 from supportbot_telegram.inbound import NOTHING, Me, Reading, Unready, callback_data, read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supportbot.protocols import Menu
-from supportbot.testing.fake_telegram import Fault
+from supportbot.testing.telegram.server import Fault
 from supportbot.types import Attachment, Button, Reply
 from supportbot_telegram import TelegramAdapter
 from supportbot_telegram.commands import lists

@@ -9,11 +9,11 @@ import pytest
 from telegram.error import InvalidToken
 
 from supportbot.errors import StoreFull, UsageError
-from supportbot.testing import telegram_updates as updates
 from supportbot.testing.adapter_contract import context
 from supportbot.testing.fake_inbox import FakeInbox
-from supportbot.testing.fake_telegram import BAD_GATEWAY, RESET, FakeTelegram, Fault
-from supportbot.testing.telegram_queue import Webhook
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.queue import Webhook
+from supportbot.testing.telegram.server import BAD_GATEWAY, RESET, FakeTelegram, Fault
 from supportbot_telegram import TelegramAdapter
 from supportbot_telegram.api import Flooded
 from supportbot_telegram.inbound import ALLOWED_UPDATES

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from supportbot.testing import telegram_updates as updates
-from supportbot.testing.fake_telegram import Fault
-from supportbot.testing.telegram_parts import ANNA, BEN, GROUP
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.parts import ANNA, BEN, GROUP
+from supportbot.testing.telegram.server import Fault
 from supportbot_telegram.entities import utf16
 from supportbot_telegram.inbound import Press
 from supportbot_telegram.presses import marked

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from supportbot.errors import ChannelBusy, ChannelGone, ChannelRefused
-from supportbot.testing import telegram_updates as updates
-from supportbot.testing.fake_telegram import (
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.parts import ANNA, GROUP, SMALL_GROUP
+from supportbot.testing.telegram.server import (
     BAD_GATEWAY,
     HANG,
     RESET,
@@ -16,7 +17,6 @@ from supportbot.testing.fake_telegram import (
     Fault,
     Sent,
 )
-from supportbot.testing.telegram_parts import ANNA, GROUP, SMALL_GROUP
 from supportbot.types import Address, Attachment, Button, User
 from supportbot_telegram import TelegramAdapter
 

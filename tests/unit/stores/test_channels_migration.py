@@ -16,7 +16,7 @@ from supportbot.errors import StoreNewer
 from supportbot.stores import SqliteStore
 from supportbot.stores.migrations import TABLES, migrations
 from supportbot.testing.local_pair import local_pairs
-from supportbot.testing.pairs import ANNA, NOW, finish, message, receive, start, turn
+from supportbot.testing.pairs import ANNA, NOW, finish, message, receive, start
 from supportbot.types import (
     Action,
     Attachment,

@@ -14,8 +14,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from supportbot.testing import slack_events as events
-from supportbot.testing.fake_slack import (
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import (
     HANG,
     RESET,
     RESET_AFTER_ACCEPTING,

@@ -17,8 +17,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from supportbot.testing import slack_events as events
-from supportbot.testing.fake_slack import FakeSlack
+from supportbot.testing.slack import events
+from supportbot.testing.slack.server import FakeSlack
 
 ROOM, THREAD = events.CHANNEL, "1690000000.000100"
 

@@ -13,8 +13,8 @@ from telegram import Bot, Message
 from telegram.error import ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
 from telegramming import bot_for, refusal
 
-from supportbot.testing import telegram_updates as updates
-from supportbot.testing.fake_telegram import (
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.server import (
     BAD_GATEWAY,
     HANG,
     HANG_AFTER_ACCEPTING,

@@ -22,8 +22,8 @@ from telegram import (
 from telegram.error import NetworkError
 from telegramming import bot_for, inline, refusal
 
-from supportbot.testing import telegram_updates as updates
-from supportbot.testing.fake_telegram import FakeTelegram
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.server import FakeTelegram
 
 ANNA, GROUP = updates.ANNA, updates.GROUP
 

@@ -13,8 +13,8 @@ from telegram import Bot, Message, Update
 from telegram.error import Conflict
 from telegramming import bot_for, refusal
 
-from supportbot.testing import telegram_updates as updates
-from supportbot.testing.fake_telegram import SECRET_HEADER, FakeTelegram
+from supportbot.testing.telegram import updates
+from supportbot.testing.telegram.server import SECRET_HEADER, FakeTelegram
 
 ANNA, GROUP = updates.ANNA, updates.GROUP
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from supportbot.testing.slack_faults import Pace
-from supportbot.testing.slack_rules import refusal
+from supportbot.testing.slack.faults import Pace
+from supportbot.testing.slack.rules import refusal
 
 
 def section(text: str = "Hi", **others: Any) -> dict[str, Any]:

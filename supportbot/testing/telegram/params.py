@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from supportbot.testing.telegram_rules import Refused
+from supportbot.testing.telegram.rules import Refused
 
 _OBJECTS = frozenset(
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from supportbot.testing.telegram_parts import Part, Update, fresh, message
+from supportbot.testing.telegram.parts import Part, Update, fresh, message
 
 
 def photo(file_id: str = "photo-1", caption: str = "", chat: Part | None = None, **more: Any) -> Update:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from supportbot.testing.slack_faults import Pace
-from supportbot.testing.slack_rules import POST_TEXT, UPDATE_TEXT, Content, Refusal, Slow, content, from_json
-from supportbot.testing.slack_streams import append_stream, start_stream, stop_stream
-from supportbot.testing.slack_workspace import (
+from supportbot.testing.slack.faults import Pace
+from supportbot.testing.slack.rules import POST_TEXT, UPDATE_TEXT, Content, Refusal, Slow, content, from_json
+from supportbot.testing.slack.streams import append_stream, start_stream, stop_stream
+from supportbot.testing.slack.workspace import (
     Answer,
     Channel,
     Json,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from supportbot.testing.telegram_rules import utf16_length
+from supportbot.testing.telegram.rules import utf16_length
 
 Update = dict[str, Any]
 Part = dict[str, Any]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from supportbot.testing.telegram_book import Book
-from supportbot.testing.telegram_ledger import Chat, Draft, Edit, File, Sent
-from supportbot.testing.telegram_params import Params, Upload
-from supportbot.testing.telegram_queue import Bell
-from supportbot.testing.telegram_rules import (
+from supportbot.testing.telegram.book import Book
+from supportbot.testing.telegram.ledger import Chat, Draft, Edit, File, Sent
+from supportbot.testing.telegram.params import Params, Upload
+from supportbot.testing.telegram.queue import Bell
+from supportbot.testing.telegram.rules import (
     PHOTO_LIMIT,
     UPLOAD_LIMIT,
     Pace,
@@ -19,7 +19,7 @@ from supportbot.testing.telegram_rules import (
     keyboard,
     too_many_requests,
 )
-from supportbot.testing.telegram_text import Formatted, formatted, message_text
+from supportbot.testing.telegram.text import Formatted, formatted, message_text
 
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current "

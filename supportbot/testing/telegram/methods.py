@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from supportbot.testing import telegram_rules as rules
-from supportbot.testing.telegram_book import Book
-from supportbot.testing.telegram_ledger import Action, CallbackAnswer
-from supportbot.testing.telegram_messages import Messages
-from supportbot.testing.telegram_params import Params
-from supportbot.testing.telegram_queue import UpdateQueue, Webhook
-from supportbot.testing.telegram_rules import Refused
+from supportbot.testing.telegram import rules
+from supportbot.testing.telegram.book import Book
+from supportbot.testing.telegram.ledger import Action, CallbackAnswer
+from supportbot.testing.telegram.messages import Messages
+from supportbot.testing.telegram.params import Params
+from supportbot.testing.telegram.queue import UpdateQueue, Webhook
+from supportbot.testing.telegram.rules import Refused
 
 Result = Any
 Method = Callable[[Params], Result | Awaitable[Result]]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from supportbot.testing.telegram_media import (
+from supportbot.testing.telegram.media import (
     animation,
     audio,
     contact,
@@ -28,7 +28,7 @@ from supportbot.testing.telegram_media import (
     video_note,
     voice,
 )
-from supportbot.testing.telegram_parts import (
+from supportbot.testing.telegram.parts import (
     ANNA,
     BEN,
     BOT_ID,

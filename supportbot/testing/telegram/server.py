@@ -6,7 +6,7 @@
         ...
         assert fake.texts() == ["On its way."]
 
-`updates` is `supportbot.testing.telegram_updates`. Chats that wrote are known; others are registered with `chat`.
+`updates` is `supportbot.testing.telegram.updates`. Chats that wrote are known; others are registered with `chat`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from supportbot.testing.telegram_book import Book
-from supportbot.testing.telegram_faults import (
+from supportbot.testing.telegram.book import Book
+from supportbot.testing.telegram.faults import (
     BAD_GATEWAY,
     HANG,
     HANG_AFTER_ACCEPTING,
@@ -33,14 +33,14 @@ from supportbot.testing.telegram_faults import (
     FaultKind,
     Faults,
 )
-from supportbot.testing.telegram_ledger import Action, Call, CallbackAnswer, Chat, Draft, Edit, File, Sent
-from supportbot.testing.telegram_messages import Messages
-from supportbot.testing.telegram_methods import Methods
-from supportbot.testing.telegram_params import Params, read_params
-from supportbot.testing.telegram_parts import bot as bot_part
-from supportbot.testing.telegram_parts import member, user
-from supportbot.testing.telegram_queue import SECRET_HEADER, Delivery, UpdateQueue
-from supportbot.testing.telegram_rules import Pace, Refused, too_many_requests
+from supportbot.testing.telegram.ledger import Action, Call, CallbackAnswer, Chat, Draft, Edit, File, Sent
+from supportbot.testing.telegram.messages import Messages
+from supportbot.testing.telegram.methods import Methods
+from supportbot.testing.telegram.params import Params, read_params
+from supportbot.testing.telegram.parts import bot as bot_part
+from supportbot.testing.telegram.parts import member, user
+from supportbot.testing.telegram.queue import SECRET_HEADER, Delivery, UpdateQueue
+from supportbot.testing.telegram.rules import Pace, Refused, too_many_requests
 
 __all__ = [
     "BAD_GATEWAY",

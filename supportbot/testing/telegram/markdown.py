@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supportbot.testing.telegram_rules import Refused, is_link, utf16_length
+from supportbot.testing.telegram.rules import Refused, is_link, utf16_length
 
 _RESERVED = frozenset("_*[]()~`>#+-=|{}.!")
 _MARKS: Mapping[str, str] = {

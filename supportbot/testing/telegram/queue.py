@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from supportbot.testing.telegram_rules import Refused, allowed
+from supportbot.testing.telegram.rules import Refused, allowed
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a name
 _OTHER_POLL = "terminated by other getUpdates request; make sure that only one bot instance is running"

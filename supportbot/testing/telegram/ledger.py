@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from supportbot.testing.telegram_rules import Refused
+from supportbot.testing.telegram.rules import Refused
 
 State = Literal["open", "never wrote", "blocked", "kicked", "left", "deleted"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from supportbot.testing.slack_faults import Pace
-from supportbot.testing.slack_rules import MARKDOWN, Content, Refusal, Slow, from_json, refusal
-from supportbot.testing.slack_workspace import Answer, Json, Params, Post, Workspace, bad_thread
+from supportbot.testing.slack.faults import Pace
+from supportbot.testing.slack.rules import MARKDOWN, Content, Refusal, Slow, from_json, refusal
+from supportbot.testing.slack.workspace import Answer, Json, Params, Post, Workspace, bad_thread
 
 _CHUNKS = frozenset({"markdown_text", "task_update", "plan_update", "blocks"})
 

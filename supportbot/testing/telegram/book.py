@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from supportbot.testing.telegram_ledger import Chat, File
-from supportbot.testing.telegram_parts import member
-from supportbot.testing.telegram_rules import DOWNLOAD_LIMIT, Refused
+from supportbot.testing.telegram.ledger import Chat, File
+from supportbot.testing.telegram.parts import member
+from supportbot.testing.telegram.rules import DOWNLOAD_LIMIT, Refused
 
 _MESSAGES = ("message", "edited_message", "channel_post", "edited_channel_post")
 _LOST: Mapping[str, str] = {"kicked": "kicked", "left": "left"}

@@ -6,7 +6,7 @@
         assert slack.texts() == ["Hello!"]
 
 It is as strict as the original about tokens, lengths, blocks and rates, keeps a ledger, and fails on demand. What an
-app is told, it is told with `deliver` (HTTP) or `push` (Socket Mode); `slack_events` builds the payloads.
+app is told, it is told with `deliver` (HTTP) or `push` (Socket Mode); `events` builds the payloads.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
-from supportbot.testing.slack_delivery import Sender, signed
-from supportbot.testing.slack_faults import (
+from supportbot.testing.slack.delivery import Sender, signed
+from supportbot.testing.slack.faults import (
     CHAOS,
     HANG,
     RESET,
@@ -31,10 +31,10 @@ from supportbot.testing.slack_faults import (
     Faults,
     Pace,
 )
-from supportbot.testing.slack_methods import answer
-from supportbot.testing.slack_rules import Refusal, Slow
-from supportbot.testing.slack_socket import Sockets, reset
-from supportbot.testing.slack_workspace import Answer, Call, Channel, Post, Said, Workspace
+from supportbot.testing.slack.methods import answer
+from supportbot.testing.slack.rules import Refusal, Slow
+from supportbot.testing.slack.socket import Sockets, reset
+from supportbot.testing.slack.workspace import Answer, Call, Channel, Post, Said, Workspace
 
 __all__ = [
     "CHAOS",

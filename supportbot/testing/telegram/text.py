@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from supportbot.testing.telegram_markdown import parse_markdown
-from supportbot.testing.telegram_rules import CAPTION_LIMIT, TEXT_LIMIT, Refused, is_link, utf16_length
+from supportbot.testing.telegram.markdown import parse_markdown
+from supportbot.testing.telegram.rules import CAPTION_LIMIT, TEXT_LIMIT, Refused, is_link, utf16_length
 
 Entity = dict[str, Any]
 _TAGS: Mapping[str, str] = {

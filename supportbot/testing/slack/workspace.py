@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from supportbot.testing import slack_events as events
-from supportbot.testing.slack_rules import Content, Refusal, Slow
+from supportbot.testing.slack import events
+from supportbot.testing.slack.rules import Content, Refusal, Slow
 
 _THREAD = re.compile(r"\d{10}\.\d{6}\Z")
 Json = dict[str, Any]
