@@ -44,6 +44,8 @@ TOOL = ToolSpec("order_status", "Looks up.", {"type": "object", "properties": {"
 BARE = ToolSpec("hand_over", "Hands over to a human.", {})
 SCHEMA = {"type": "object", "properties": {"flow": {"type": "string"}}, "required": ["flow"]}
 HI = ChatMessage("user", "Hi")
+PIXEL = b"\x89PNG\r\n\x1a\n" + bytes(20)
+SEEN = ChatMessage("user", "What is this? [file: lamp.png]", images=("one", "gone", "two"))
 TALK = (
     ChatMessage("system", "You help."),
     ChatMessage("user", "Where are my orders?", name="Ana María Юрий"),
@@ -61,6 +63,7 @@ REQUESTS: Mapping[str, tuple[str, ModelRequest]] = {
     "all parameters": ("gpt-4.1-mini", ModelRequest((HI,), parameters=ALL)),
     "all parameters, reasoning model": ("o4-mini", ModelRequest((HI,), parameters=ALL)),
     "tools": ("gpt-4.1-mini", ModelRequest((HI,), tools=(TOOL, BARE))),
+    "pictures": ("gpt-4.1-mini", ModelRequest((SEEN,), pictures={"one": PIXEL, "two": PIXEL})),
     "schema": ("gpt-4.1-mini", ModelRequest((HI,), schema=SCHEMA)),
     "everything": ("gpt-4.1-mini", ModelRequest(TALK, tools=(TOOL, BARE), parameters=ALL, schema=SCHEMA)),
 }

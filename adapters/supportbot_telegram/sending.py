@@ -50,7 +50,9 @@ class Sender:
     async def _whispered(self, outgoing: Outgoing, reply: Reply, own: Place) -> str:
         """The reply in the customer's own chat, or a hint in the group if that is not open."""
         try:
-            return await self._shown(outgoing.id, reply, own)
+            handle = await self._shown(outgoing.id, reply, own)
+            self.intake.whispered(outgoing.user.id, outgoing.address)
+            return handle
         except (Forbidden, BadRequest) as error:
             if not isinstance(failure(error), ChannelGone):
                 raise

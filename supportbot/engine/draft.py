@@ -22,8 +22,10 @@ from supportbot.types import (
     Outcome,
     OutgoingKind,
     Reply,
+    Result,
     Timer,
     ToolCall,
+    ToolResult,
     Trace,
     Turn,
     TurnInput,
@@ -148,6 +150,12 @@ class Draft:
 
     def returned(self, call_id: str, content: str) -> None:
         self.turn.append(ChatMessage("tool", content, self.script.count(content), tool_call_id=call_id))
+
+    def looked_up(self, tool: str, result: Result) -> None:
+        """From here on the turn may know something of its author that others must not read."""
+        found = not isinstance(result, ToolResult) or result.error or result.value not in (None, "", [], {})
+        if found and tool not in self.script.public_tools:
+            self.personal = True
 
     def forget_pictures(self) -> None:
         """The model does not take them: it goes on with the words, and the history keeps those only."""

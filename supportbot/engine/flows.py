@@ -81,8 +81,8 @@ def _land(draft: Draft, advanced: Advanced) -> None:
 
 def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:
     if isinstance(need, NeedTool):
-        draft.personal = draft.personal or need.name not in draft.script.public_tools
         result = yield CallTool(need.name, need.arguments, draft.author, locale=draft.locale)
+        draft.looked_up(need.name, result)
         draft.trace("tool", name=need.name, error=getattr(result, "error", ""))
         return result
     messages = draft.script.prompts.messages(

@@ -133,8 +133,8 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
         elif command is not None:
             draft.returned(call.id, "not called: the conversation went on elsewhere")
         else:
-            draft.personal = draft.personal or call.name not in draft.script.public_tools
             result = yield CallTool(call.name, call.arguments, draft.author, call.id, draft.locale)
+            draft.looked_up(call.name, result)
             content = result.content if isinstance(result, ToolResult) else "failed"
             draft.returned(call.id, content)
             draft.trace("tool", name=call.name, error=getattr(result, "error", ""))
