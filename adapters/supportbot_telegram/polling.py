@@ -38,7 +38,9 @@ async def poll(api: Api, intake: Intake) -> None:
             intake.log("telegram.not_stored", channel=intake.channel, error=str(error))
             await asyncio.sleep(backoff.seconds())
         except Exception as error:  # noqa: BLE001 - named boundary: the loop must outlive any one update
-            intake.log("telegram.polling_failed", channel=intake.channel, error=type(error).__name__, exc_info=True)
+            intake.log(
+                "telegram.polling_failed", channel=intake.channel, error=type(error).__name__, exc_info=True
+            )
             await asyncio.sleep(backoff.seconds())
 
 

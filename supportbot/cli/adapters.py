@@ -30,7 +30,10 @@ def manifest(
     channel: Annotated[str, typer.Argument(help="A channel of the config, or a type of channel: slack.")],
     config: ConfigPath = Path("config.yaml"),
 ) -> None:
-    """Print what a platform needs to make the app, as JSON: paste it there."""
+    """Print what a platform needs to make the app.
+
+    It is JSON; paste it there.
+    """
     from supportbot import channels
     from supportbot.config import load
     from supportbot.errors import UsageError

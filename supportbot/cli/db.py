@@ -67,7 +67,7 @@ def aside(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List what a platform sent and no channel could read, newest first."""
+    """List what was sent and no channel could read."""
     from supportbot.cli.reading import set_aside
 
     set_aside(config, store, limit, as_json=as_json)

@@ -46,7 +46,7 @@ class TerminalAdapter(Adapter):
             self._painter = self.screen.message(self.label)
         self._painter.feed(text[len(self._streamed) :])
         self._streamed = text
-        return ""
+        return NAME
 
     async def send(self, outgoing: Outgoing) -> str:
         """Shows what nobody waits for: a human's answer, a notice, an event."""

@@ -138,8 +138,3 @@ def test_the_scopes_are_those_of_what_is_called_and_heard() -> None:
         scope for scopes in (*app_manifest.METHODS.values(), *app_manifest.EVENTS.values()) for scope in scopes
     }
     assert needed | {"commands"} == set(app_manifest.SCOPES)
-
-
-def test_the_documentation_has_every_scope() -> None:
-    page = (SOURCE.parent.parent / "docs" / "slack.md").read_text()
-    assert [scope for scope in app_manifest.SCOPES if f"`{scope}`" not in page] == []
