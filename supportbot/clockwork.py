@@ -73,7 +73,7 @@ class Clockwork:
         swept = await self._house.store.sweep(now=self._house.clock(), keep=self._keep)
         if swept:
             self._house.log("store.swept", rows=swept)
-        if removed := await self._house.files.sweep(self._keep_files):
+        if removed := await self._house.files.sweep(self._keep_files, spare=self._house.own_files.values()):
             self._house.log("files.swept", files=removed)
 
     async def _guard(self, step: Callable[[], Coroutine[Any, Any, float | None]]) -> float | None:

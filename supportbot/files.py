@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,9 +34,9 @@ class FileStore:
     async def read(self, digest: str) -> bytes:
         return await asyncio.to_thread(self._read, digest)
 
-    async def sweep(self, keep: float) -> int:
-        """Deletes what nobody has kept or read for `keep` seconds; how many."""
-        return await asyncio.to_thread(self._sweep, time.time() - keep)
+    async def sweep(self, keep: float, *, spare: Collection[str] = ()) -> int:
+        """Deletes what nobody has kept or read for `keep` seconds, apart from the digests in `spare`; how many."""
+        return await asyncio.to_thread(self._sweep, time.time() - keep, frozenset(spare))
 
     def _path(self, digest: str) -> Path:
         if not _DIGEST.match(digest):
@@ -72,11 +73,11 @@ class FileStore:
             os.utime(path)
         return content
 
-    def _sweep(self, before: float) -> int:
+    def _sweep(self, before: float, spare: frozenset[str]) -> int:
         removed = 0
         for path in self.folder.glob("??/*"):
             with suppress(OSError):
-                if path.stat().st_mtime < before:
+                if path.name not in spare and path.stat().st_mtime < before:
                     path.unlink()
                     removed += 1
         return removed

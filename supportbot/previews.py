@@ -17,6 +17,8 @@ from supportbot.protocols import Adapter
 from supportbot.types import Outgoing, Reply, TurnInput
 
 _SECONDS = 3.0
+_FIRST_SECONDS = 15.0
+"""For the first piece: given up in the middle, its message would stand there and nobody would finish it."""
 _PATIENCE = 0.4
 """Seconds before the customer is told that the bot is at work; most flows have answered by then."""
 
@@ -74,7 +76,7 @@ class Preview:
 
     async def _push(self, adapter: Adapter) -> None:
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_SECONDS if self.handle else _FIRST_SECONDS):
                 if not self.handle and await self._behind():
                     self.possible = False  # it would stand before what was said earlier
                     return

@@ -62,7 +62,8 @@ def without_blocks(reply: Reply) -> str:
     choices = "\n".join(
         f"• {button.label}" + (f": {button.url}" if button.url else "") for button in reply.buttons
     )
-    return escape("\n\n".join(part for part in (plain(reply.text), choices) if part))
+    files = "\n".join(f"{file.name}: {file.url}" for file in reply.files if file.url)
+    return escape("\n\n".join(part for part in (plain(reply.text), choices, files) if part))
 
 
 def settled(blocks: Sequence[Mapping[str, Any]], label: str) -> list[Json]:

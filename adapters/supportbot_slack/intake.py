@@ -101,7 +101,10 @@ class Intake:
                 request = AsyncBoltRequest(body=payload, mode="socket_mode")
             except (TypeError, ValueError, AttributeError, LookupError) as error:
                 return await self._aside(payload, type(error).__name__)
-            response = await self._app.async_dispatch(request)
+            try:
+                response = await self._app.async_dispatch(request)
+            except Exception as error:  # noqa: BLE001 - named boundary: Bolt's own handlers fail at odd payloads
+                return await self._aside(payload, type(error).__name__)
         # of a kind that nobody listens to: no repeat would help
         return BoltResponse(status=200) if response.status == 404 else response
 

@@ -28,6 +28,8 @@ from supportbot_slack.words import say
 
 EVENT = "supportbot_reply"
 LATE = 10.0
+_THERE = 60.0
+"""Seconds after which nobody may be looking any more: what only shows to who is there goes to direct messages."""
 _BEFORE = 60.0
 _PAGES, _PAGE = 3, 100
 _NO_BLOCKS = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_blocks_too_many"])
@@ -73,6 +75,7 @@ class Sender:
         self._web = web
         self._files = files
         self.dms = dms
+        self._since = time.time()
         self._own = own
         self._locale = locale
         self._log = log
@@ -83,7 +86,8 @@ class Sender:
 
     async def before(self, outgoing: Outgoing, where: Place) -> Found | None:
         """The row's message if Slack has it already; asked only if it may have."""
-        if not outgoing.attempt and time.time() - outgoing.created_at <= LATE:
+        fresh = time.time() - outgoing.created_at <= LATE and outgoing.created_at >= self._since
+        if not outgoing.attempt and fresh:
             return None
         try:
             return await self._look(outgoing, where)
@@ -132,7 +136,8 @@ class Sender:
     async def _post_privately(self, outgoing: Outgoing, reply: Reply, where: Place) -> str:
         user = outgoing.user.id
         view = shown(reply, user=user, thread=outgoing.address.thread)
-        if view.whole and not view.uploads:
+        now = not outgoing.attempt and time.time() - outgoing.created_at <= _THERE
+        if view.whole and not view.uploads and now:
             target = {"channel": where.channel, "user": user, "thread_ts": where.thread or None}
             try:
                 ts = await posted(self._web, "chat.postEphemeral", target, reply, view)
@@ -177,7 +182,7 @@ class Sender:
     # --- what Slack has already ------------------------------------------------------------------------------
 
     async def _look(self, outgoing: Outgoing, where: Place) -> Found | None:
-        files: set[str] = set()
+        sent: list[tuple[str, list[str]]] = []
         ts, cursor = "", ""
         view = shown(outgoing.reply or Reply(""))
         alone = frozenset(file.name for file in view.uploads) if not view.whole else frozenset()
@@ -193,14 +198,17 @@ class Sender:
             )
             for message in answer.get("messages") or ():
                 if isinstance(message, Mapping) and self._is_own(message):
-                    names = frozenset(_file_names(message))
-                    is_it = _id(message) == outgoing.id or (alone and alone <= names)
-                    ts = ts or (or_empty(message.get("ts")) if is_it else "")
-                    files |= names
+                    at, names = or_empty(message.get("ts")), _file_names(message)
+                    sent.append((at, names))
+                    # a row of files alone is known by their names, and only if it was tried before
+                    alike = bool(outgoing.attempt and alone) and alone <= frozenset(names)
+                    is_it = _id(message) == outgoing.id or alike
+                    ts = ts or (at if is_it else "")
             cursor = or_empty((answer.get("response_metadata") or {}).get("next_cursor"))
             if not cursor or ts:
                 break
-        return Found(ts, frozenset(files)) if ts else None
+        files = frozenset(name for at, names in sent if at >= ts for name in names)
+        return Found(ts, files) if ts else None
 
     def _is_own(self, message: Mapping[str, Any]) -> bool:
         return bool(message.get("bot_id")) and self._own() in ("", message.get("user"))

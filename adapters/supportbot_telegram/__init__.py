@@ -34,13 +34,11 @@ from supportbot_telegram.entities import measure
 from supportbot_telegram.inbound import ALLOWED_UPDATES, Me
 from supportbot_telegram.intake import Intake
 from supportbot_telegram.keyboards import BUTTON_LIMIT, LABEL_LIMIT
-from supportbot_telegram.sending import Sender, place_of
+from supportbot_telegram.sending import Sender, pace, place_of
 from supportbot_telegram.tasks import Tasks, until_done
 
 __all__ = ["TelegramAdapter"]
 
-CHAT_INTERVAL = 1.0
-GROUP_INTERVAL = 3.1
 CHANNEL_RATE = 28.0
 MAX_CONNECTIONS = 40
 _FIRST_SECONDS = 6.0
@@ -72,9 +70,10 @@ class TelegramAdapter(Adapter):
         label_limit=LABEL_LIMIT,
         text_limit=compose.TEXT_LIMIT,
         measure=measure,
-        chat_interval=CHAT_INTERVAL,
+        chat_interval=pace(1),
         channel_rate=CHANNEL_RATE,
         typing=4.0,
+        send_timeout=60.0,
     )
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
@@ -97,12 +96,13 @@ class TelegramAdapter(Adapter):
         url = self.settings.webhook_url(context.public_url) if self.settings.webhook else ""
         api = Api(self.settings.token, self.settings.api_url)
         tasks = Tasks(self.name, context.log)
-        me = Me(int(self.settings.token.partition(":")[0]))
+        key = self.settings.token.encode()
+        me = Me(int(self.settings.token.partition(":")[0]), key=key)
         intake = Intake(self.name, context.inbox, api, tasks, context.log, me)
         sender = Sender(api, intake, context.files, context.locale)
         try:
             async with asyncio.timeout(_FIRST_SECONDS):
-                intake.me = await _identity(api)
+                intake.me = replace(await _identity(api), key=key)
         except InvalidToken:
             await api.close()
             raise UsageError(
@@ -126,7 +126,7 @@ class TelegramAdapter(Adapter):
             await running.api.close()
 
     def pace(self, address: Address) -> float:
-        return GROUP_INTERVAL if address.chat.startswith("-") else CHAT_INTERVAL
+        return pace(-1 if address.chat.startswith("-") else 1)
 
     @classmethod
     def render(cls, reply: Reply) -> Rendering:
@@ -172,7 +172,7 @@ class TelegramAdapter(Adapter):
             await api.call(*(_webhook(url, self.settings.secret) if url else _NO_WEBHOOK))
 
         if not intake.me.username:
-            intake.me = await until_done(lambda: _identity(api), failed)
+            intake.me = replace(await until_done(lambda: _identity(api), failed), key=intake.me.key)
         await until_done(receive, failed)
         intake.log(
             "telegram.ready", channel=self.name, bot=intake.me.username, mode="webhook" if url else "polling"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supportbot import Attachment, Rendering, Reply
@@ -32,6 +32,7 @@ class Place:
     user: str = ""
     origin: int = 0
     topic: int = 0
+    key: bytes = field(default=b"", repr=False)
 
     @property
     def private(self) -> bool:
@@ -76,6 +77,7 @@ def requests(reply: Reply, place: Place, *, remove_keyboard: bool = False) -> tu
         user=place.user,
         thread=place.topic or place.thread,
         origin=place.origin,
+        key=place.key,
     )
     texts = _texts(reply, buttons)
     files = [file for file in reply.files if file.digest or file.url]

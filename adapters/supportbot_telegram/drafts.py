@@ -44,7 +44,7 @@ class Drafts:
         try:
             await self._api.call("sendMessageDraft", fields)
         except (BadRequest, InvalidToken) as error:
-            self.possible = False
+            self.possible = isinstance(error, BadRequest) and "method" not in error.message.lower()
             said = error.message[:200] if isinstance(error, BadRequest) else "this Bot API server is too old"
             self._log("telegram.no_previews", channel=self._channel, error=said)
             return ""

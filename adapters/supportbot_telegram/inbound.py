@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +27,7 @@ _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?=\s|\Z)
 _PAYLOAD = re.compile(r"/start\s+([A-Za-z0-9_-]{1,64})\s*\Z")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _GROUPS = ("group", "supergroup")
 
 
@@ -41,6 +45,8 @@ class Me:
 
     id: int
     username: str = ""
+    key: bytes = field(default=b"", repr=False)
+    """Signs what a button carries where it decides to which conversation a press belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ NOTHING = Reading()
 def read(update: telegram.Update, channel: str, me: Me) -> Reading:
     """What the update means. Raises Unreadable and Unready; other errors mean that it is malformed as well."""
     if update.callback_query is not None:
-        return _pressed(update.callback_query, channel)
+        return _pressed(update.callback_query, channel, me)
     if update.message is not None:
         return _written(update.message, channel, me)
     if update.edited_message is not None:
@@ -115,7 +121,9 @@ def _edited(message: telegram.Message, channel: str, me: Me) -> Reading:
         return NOTHING
     if message.edit_date is None:
         raise Unreadable("the edited message has no edit_date")
-    id = f"{_id(message)}.edit.{int(message.edit_date.timestamp())}"
+    # two edits within one second have the same date
+    words = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+    id = f"{_id(message)}.edit.{int(message.edit_date.timestamp())}.{words}"
     text = _to_the_point(text, message, me)
     return Reading(_message(message, channel, id=id, kind="message.edited", target=_id(message), text=text))
 
@@ -201,12 +209,13 @@ def _to_the_point(text: str, message: telegram.Message, me: Me) -> str:
 # --- presses -------------------------------------------------------------------------------------------------
 
 
-def _pressed(query: telegram.CallbackQuery, channel: str) -> Reading:
+def _pressed(query: telegram.CallbackQuery, channel: str, me: Me) -> Reading:
     """`data` is what `callback_data` made."""
     locale = _locale(query.from_user)
     if query.message is None or not query.data or query.from_user.is_bot:
         return Reading(press=Press(_text(query.id), locale))
-    press, user, thread, origin = [*query.data.split("|"), "", "", ""][:4]
+    press, user, thread, _ = [*query.data.split("|"), "", "", ""][:4]
+    origin = origin_of(query.data, me.key)
     under = query.message
     seen = under if isinstance(under, telegram.Message) and under.is_accessible else None
     foreign = user not in ("", str(query.from_user.id))
@@ -232,11 +241,38 @@ def _pressed(query: telegram.CallbackQuery, channel: str) -> Reading:
     return Reading(None if foreign else message, answered)
 
 
-def callback_data(press: str, *, user: str, thread: int, origin: int = 0) -> str:
+def callback_data(press: str, *, user: str, thread: int, origin: int = 0, key: bytes = b"") -> str:
     """What a button carries, at most 64 bytes: the press, in a group whom it is for, the topic (of a message that may
     become too old to be seen), and the group if the button is shown in the customer's own chat.
+
+    Anybody can make Telegram bring a press with any data, so a group in it is signed.
     """
-    return "|".join((press[:32], user, str(thread or ""), str(origin or ""))).rstrip("|")
+    data = "|".join((press[:32], user, str(thread or "")))
+    if not origin:
+        return data.rstrip("|")
+    data = f"{data}|{base36(-origin)}"
+    return f"{data}|{_tag(data, key)}"
+
+
+def origin_of(data: str, key: bytes) -> str:
+    """The group to which a press in a private chat belongs, "" if none or if we did not write it."""
+    signed, _, tag = data.rpartition("|")
+    if data.count("|") != 4 or not hmac.compare_digest(_tag(signed, key), tag):
+        return ""
+    return str(-int(signed.rpartition("|")[2], 36))
+
+
+def base36(number: int) -> str:
+    """The number in digits and small letters."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"
+
+
+def _tag(data: str, key: bytes) -> str:
+    return base64.urlsafe_b64encode(hmac.new(key, data.encode(), hashlib.sha256).digest())[:8].decode()
 
 
 # --- the parts -----------------------------------------------------------------------------------------------

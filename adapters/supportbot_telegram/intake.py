@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import telegram
 
-from supportbot import Address, Inbox, Message
+from supportbot import Inbox
 from supportbot_telegram import presses
 from supportbot_telegram.api import Api
 from supportbot_telegram.inbound import Me, Reading, Unready, read
@@ -19,14 +18,12 @@ from supportbot_telegram.tasks import Log, Tasks
 
 _KEPT = 64_000
 _REMEMBERED = 10_000
-_WHISPER_SECONDS = 1800.0
 
 
 @dataclass(slots=True)
 class Intake:
     """The way in of one channel. `moved` knows the groups that have become supergroups: {old chat: new chat},
-    `locales` the languages of those who wrote last: {user: locale}, and `whispers` who was answered a group's question
-    in their own chat: {user: (the group's conversation, until when what they write there belongs to it)}."""
+    `locales` the languages of those who wrote last: {user: locale}."""
 
     channel: str
     inbox: Inbox
@@ -36,7 +33,6 @@ class Intake:
     me: Me
     moved: dict[int, int] = field(default_factory=dict)
     locales: dict[str, str] = field(default_factory=dict)
-    whispers: dict[str, tuple[Address, float]] = field(default_factory=dict)
 
     async def take(self, raw: Mapping[str, Any]) -> None:
         """Returns once the update may be forgotten. Raises StoreError, and Unready (see `inbound`)."""
@@ -47,31 +43,10 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - named boundary: an update that cannot be read is kept as it is
             await self._set_aside(raw, error)
             return
-        if reading.message is not None:
-            reading = replace(reading, message=self._placed(reading.message))
         receipt = await self.inbox.receive(reading.message) if reading.message is not None else None
         if reading.message is not None and reading.message.locale:
             self._remember(reading.message.user.id, reading.message.locale)
         self._follow(reading, fresh=receipt is not None and receipt.fresh)
-
-    def whispered(self, user: str, group: Address) -> None:
-        """What the customer writes in their own chat in the next half hour goes on with the group's conversation."""
-        self.whispers.pop(user, None)
-        while len(self.whispers) >= _REMEMBERED:
-            self.whispers.pop(next(iter(self.whispers)))
-        self.whispers[user] = (group, time.monotonic() + _WHISPER_SECONDS)
-
-    def _placed(self, message: Message) -> Message:
-        """The message where it belongs. A command, a beginning, or a word in the group ends the whispering."""
-        user = message.user.id
-        group, until = self.whispers.get(user, (message.address, 0.0))
-        if message.address.chat != user or message.kind == "event" or message.text.startswith("/"):
-            if message.kind != "action":
-                self.whispers.pop(user, None)
-            return message
-        if message.kind != "message" or time.monotonic() > until:
-            return message
-        return replace(message, address=group, shared=True)
 
     def _remember(self, user: str, locale: str) -> None:
         self.locales.pop(user, None)

@@ -26,9 +26,11 @@ class Keyboard:
     lines: tuple[str, ...] = ()
 
 
-def keyboard(buttons: Sequence[Button], *, private: bool, user: str, thread: int, origin: int = 0) -> Keyboard:
+def keyboard(
+    buttons: Sequence[Button], *, private: bool, user: str, thread: int, origin: int = 0, key: bytes = b""
+) -> Keyboard:
     """The buttons for one chat. Only a private chat can be asked for a phone number or place: elsewhere such a button
-    is left out, and the text asks for it. `origin` is the group whose conversation goes on in the private chat."""
+    is left out, and the text asks for it. `origin` is the group whose conversation goes on in the private chat; `key` signs it."""
     asking = any(button.asks for button in buttons)
     links = [button for button in buttons if button.url and (not linkable(button.url) or (asking and private))]
     lines = tuple(f"{_label(button)}: {button.url}" for button in links)
@@ -40,7 +42,7 @@ def keyboard(buttons: Sequence[Button], *, private: bool, user: str, thread: int
         return Keyboard(None, lines)
 
     def inline(button: Button) -> dict[str, Any]:
-        return _inline(button, user="" if private else user, thread=thread, origin=origin)
+        return _inline(button, user="" if private else user, thread=thread, origin=origin, key=key)
 
     return Keyboard({"inline_keyboard": _rows(shown, inline)}, lines)
 
@@ -53,12 +55,12 @@ def _reply(button: Button) -> dict[str, Any]:
     return {"text": _label(button), **({_ASKS[button.asks]: True} if button.asks else {})}
 
 
-def _inline(button: Button, *, user: str, thread: int, origin: int) -> dict[str, Any]:
+def _inline(button: Button, *, user: str, thread: int, origin: int, key: bytes) -> dict[str, Any]:
     """A button without `press` is one in a preview."""
     look = {"style": button.style} if button.style else {}
     if button.url:
         return {"text": _label(button), "url": button.url, **look}
-    data = callback_data(button.press or button.id, user=user, thread=thread, origin=origin)
+    data = callback_data(button.press or button.id, user=user, thread=thread, origin=origin, key=key)
     return {"text": _label(button), "callback_data": data, **look}
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from supportbot_telegram.intake import Intake
 
 _ANSWERED = re.compile(r"(-?\d+)\.(\d+)(?:\.edit\.\d+)?\Z")
 _REMEMBERED = 1_000
+_CHAT_INTERVAL, _GROUP_INTERVAL = 1.0, 3.1
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Sender:
         if outgoing.reply is None:
             return ""
         try:
-            if outgoing.reply.private and (own := personal(outgoing)):
+            if outgoing.reply.private and (own := personal(outgoing, self.intake.me.key)):
                 return await self._whispered(outgoing, outgoing.reply, own)
             return await self._shown(outgoing.id, outgoing.reply, place_of(outgoing))
         except TelegramError as error:
@@ -50,9 +52,7 @@ class Sender:
     async def _whispered(self, outgoing: Outgoing, reply: Reply, own: Place) -> str:
         """The reply in the customer's own chat, or a hint in the group if that is not open."""
         try:
-            handle = await self._shown(outgoing.id, reply, own)
-            self.intake.whispered(outgoing.user.id, outgoing.address)
-            return handle
+            return await self._shown(outgoing.id, reply, own)
         except (Forbidden, BadRequest) as error:
             if not isinstance(failure(error), ChannelGone):
                 raise
@@ -68,10 +68,12 @@ class Sender:
             raise ChannelRefused(
                 "The reply has neither text nor buttons nor files, and Telegram takes no empty one."
             )
-        for request in steps[done:]:
+        for number, request in enumerate(steps[done:]):
+            if number:
+                await asyncio.sleep(pace(place.chat))
             try:
                 handle = await self._call(request)
-            except TelegramError:
+            except BaseException:  # a send that takes too long is cancelled
                 if done:
                     self._remember(id, done, handle)
                 raise
@@ -130,6 +132,11 @@ class Sender:
             self.keyboards.discard(request.fields["chat_id"])
 
 
+def pace(chat: int) -> float:
+    """Seconds between two messages in a chat: Telegram takes one a second from a person's, twenty a minute in a group."""
+    return _GROUP_INTERVAL if chat < 0 else _CHAT_INTERVAL
+
+
 def place_of(outgoing: Outgoing) -> Place:
     """Where the reply goes; in a group it answers the customer's message."""
     chat = _number(outgoing.address.chat)
@@ -139,13 +146,15 @@ def place_of(outgoing: Outgoing) -> Place:
     return Place(chat, thread, to, outgoing.user.id)
 
 
-def personal(outgoing: Outgoing) -> Place | None:
+def personal(outgoing: Outgoing, key: bytes) -> Place | None:
     """The customer's own chat, if the reply goes to a group."""
     group = _number(outgoing.address.chat)
-    if group > 0 or not outgoing.user.id.isdigit():
+    if group > 0:
         return None
+    if not outgoing.user.id.isdigit():
+        raise ChannelRefused("The reply is for one customer alone, and nobody knows who that is.")
     topic = _number(outgoing.address.thread) if outgoing.address.thread else 0
-    return Place(int(outgoing.user.id), user=outgoing.user.id, origin=group, topic=topic)
+    return Place(int(outgoing.user.id), user=outgoing.user.id, origin=group, topic=topic, key=key)
 
 
 def _number(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,10 +30,10 @@ class Settings:
     """What the config says. `secret` is "" when polling."""
 
     name: str
-    token: str
+    token: str = field(repr=False)
     api_url: str
     webhook: bool
-    secret: str
+    secret: str = field(repr=False)
     public_url: str
     body_limit: int
     stream: bool

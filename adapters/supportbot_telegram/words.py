@@ -11,7 +11,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "cancel": "Stop what we are doing",
         "not_yours": "These buttons are for somebody else.",
         "chosen": "You have already chosen here.",
-        "personal": "My answer is only for you. Open our own chat, and I will tell you there.",
+        "personal": "My answer is only for you. Open our own chat and ask me there.",
         "open": "Open chat",
     },
     "de": {
@@ -20,7 +20,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "cancel": "Abbrechen, was wir gerade tun",
         "not_yours": "Diese Knöpfe sind für jemand anderen.",
         "chosen": "Hier haben Sie schon gewählt.",
-        "personal": "Meine Antwort ist nur für Sie. Öffnen Sie unseren eigenen Chat, dort sage ich sie Ihnen.",
+        "personal": "Meine Antwort ist nur für Sie. Öffnen Sie unseren eigenen Chat und fragen Sie mich dort.",
         "open": "Chat öffnen",
     },
     "fr": {
@@ -29,7 +29,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "cancel": "Arrêter ce que nous faisons",
         "not_yours": "Ces boutons sont pour quelqu'un d'autre.",
         "chosen": "Vous avez déjà choisi ici.",
-        "personal": "Ma réponse n'est que pour vous. Ouvrez notre propre discussion, je vous la donnerai là.",
+        "personal": "Ma réponse n'est que pour vous. Ouvrez notre propre discussion et posez-moi la question là.",
         "open": "Ouvrir la discussion",
     },
     "es": {
@@ -38,7 +38,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "cancel": "Parar lo que estamos haciendo",
         "not_yours": "Estos botones son para otra persona.",
         "chosen": "Aquí ya ha elegido.",
-        "personal": "Mi respuesta es solo para usted. Abra nuestro propio chat y se la daré allí.",
+        "personal": "Mi respuesta es solo para usted. Abra nuestro propio chat y pregúntemelo allí.",
         "open": "Abrir el chat",
     },
 }

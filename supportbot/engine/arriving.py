@@ -34,8 +34,20 @@ def batch(pending: Sequence[Inbound], *, everyone: bool = False) -> tuple[Inboun
     if everyone and first.kind in OUTSIDE:
         return _leading(pending, lambda message: message.kind in OUTSIDE)
     if first.kind not in ("message", *CHANGES) or first.text.startswith("/"):
-        return (pending[0],)
-    return _leading(pending, lambda message: message.user.id == first.user.id and _is_talk(message))
+        return _with_changes((pending[0],), pending)
+    leading = _leading(pending, lambda message: message.user.id == first.user.id and _is_talk(message))
+    return _with_changes(leading, pending)
+
+
+def _with_changes(rows: tuple[Inbound, ...], pending: Sequence[Inbound]) -> tuple[Inbound, ...]:
+    """The rows with the changes to them that stand further on, behind what others wrote."""
+    authors = {row.message.id: row.message.user.id for row in rows}
+    changes = [
+        row
+        for row in pending[len(rows) :]
+        if row.message.kind in CHANGES and authors.get(row.message.target) == row.message.user.id
+    ]
+    return (*rows, *changes)
 
 
 def _is_talk(message: Message) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supportbot import history
-from supportbot.engine.draft import Draft
+from supportbot.engine.draft import EDITED, Draft
 from supportbot.types import HANDOFF_REASONS, HandOff, Handoff, Message, Reply, Timer, Turn
 
 DEADLINE = "handoff.deadline"
@@ -94,7 +94,7 @@ def hear(draft: Draft) -> None:
 def withdraw(draft: Draft) -> None:
     """Customers took back what they wrote: nothing is answered, and earlier words leave the history."""
     hear(draft)
-    draft.trace("silent", reason="the customer deleted the message")
+    draft.trace("silent", reason="the customer deleted the message, or changed nothing of it")
 
 
 def heard(message: Message) -> str:
@@ -102,7 +102,7 @@ def heard(message: Message) -> str:
     if message.action is not None:
         return message.action.value or message.action.id or "[pressed a button that is no longer open]"
     files = " ".join(f"[file: {attachment.name}]" for attachment in message.attachments)
-    edited = "[changed an earlier message to:]" if message.kind == "message.edited" else ""
+    edited = EDITED if message.kind == "message.edited" else ""
     return " ".join(part for part in (edited, message.text, files) if part)
 
 

@@ -33,8 +33,23 @@ from supportbot.types import (
     User,
 )
 
+EDITED = "[changed an earlier message to:]"
 _PRIVATE = "p"
 """Ends the press of a button that only its customer was shown: what follows is for them alone too."""
+
+
+def _owned(start: TurnInput) -> User:
+    """Whom a human's or a timer's turn is about: who was handed over, else the conversation's customer."""
+    handoff = start.handoff
+    return handoff.user if handoff is not None and handoff.user.id else start.conversation.customer
+
+
+def _known(change: Message, turns: tuple[Turn, ...]) -> bool:
+    """Whether an edit changes nothing of what history has: platforms report edits that a bot cannot see."""
+    if change.kind != "message.edited" or change.attachments:
+        return False
+    latest = [one.content for turn in turns for one in turn.messages if one.source == change.target]
+    return bool(latest) and latest[-1].removeprefix(f"{EDITED} ") == change.text
 
 
 def _readable(turn: Turn, author: User) -> Turn:
@@ -57,19 +72,22 @@ class Draft:
         self.script = script
         self.moment = moment
         first = batch[0].message
-        self.author: User = first.user if first.kind in OUTSIDE else start.conversation.customer
+        self.author: User = first.user if first.kind in OUTSIDE else _owned(start)
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
-        self.batch = folded(
+        said = folded(
             [
                 replace(row, message=pressed(row.message, start.states.get(row.message.user.id, FlowState())))
                 for row in batch
             ]
         )
-        self.shared = any(row.message.shared for row in batch)
+        self.batch = tuple(row for row in said if not _known(row.message, start.turns))
         self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
-        known = self.state.personal or any(message.only for turn in self.turns for message in turn.messages)
+        secret = any(message.only for turn in self.turns for message in turn.messages)
+        # nothing is kept back but in a shared place, so a human's turn is in one if anything is
+        self.shared = any(row.message.shared for row in batch) or (first.kind not in OUTSIDE and secret)
+        known = self.state.personal or secret
         self.personal = any(_is_private(row.message.action) for row in batch) or (self.shared and known)
         """Something that only the customer may read has been looked up, or was pressed."""
         self.read = False
@@ -105,10 +123,13 @@ class Draft:
     def hear(self, message: Message, content: str, images: tuple[str, ...] = ()) -> None:
         """Puts the customer's words into the turn; other people in a shared place keep their names."""
         user = message.user
+        only = user.id if self.shared and _is_private(message.action) else ""
         name = "" if user.id == self.start.conversation.customer.id else user.name or user.id
         size = self.script.count(content) + len(images) * tokens.IMAGE
         self.turn.append(
-            ChatMessage("user", content, size, name=name, images=images, source=message.target or message.id)
+            ChatMessage(
+                "user", content, size, name=name, images=images, source=message.target or message.id, only=only
+            )
         )
 
     def say(self, reply: Reply, *, name: str = "") -> None:
@@ -201,7 +222,8 @@ class Draft:
     def outcome(self) -> Outcome:
         if self.shared and self.personal:
             self.turn = [replace(one, only=self.author.id) if one.role != "user" else one for one in self.turn]
-            self.move(replace(self.state, personal=True))
+            if self.start.pending[0].message.kind in OUTSIDE:
+                self.move(replace(self.state, personal=True))
         if self.replies and (self.state.offered, self.state.typed) != (self.offered, self.typed):
             self.move(replace(self.state, offered=self.offered, typed=self.typed))
         changed = self.handoff if self.handoff != self.start.handoff else None

@@ -168,7 +168,7 @@ def _closed(draft: Draft) -> None:
     if draft.state.frames:
         _ask_again(draft)
     else:
-        draft.offered = draft.state.offered
+        draft.offered, draft.typed = draft.state.offered, draft.state.typed
 
 
 def _seen(draft: Draft, message: Message) -> bool:

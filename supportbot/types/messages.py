@@ -229,7 +229,7 @@ class Capabilities:
     typing: float = 0.0
     burst_wait: float = 0.8
     send_timeout: float = 15.0
-    retry_delays: tuple[float, ...] = (0.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
+    retry_delays: tuple[float, ...] = (0.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 14400.0, 28800.0, 43200.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,3 +287,12 @@ def test_nothing_is_allowed_by_an_empty_list() -> None:
 )
 def test_a_file_of_the_bots_own_is_what_its_ending_says(name: str, kind: str) -> None:
     assert by_name(name) == kind
+
+
+async def test_the_bots_own_files_are_spared_however_old(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "files")
+    own, old = await store.keep(b"own"), await store.keep(b"old")
+    assert await store.sweep(-60.0, spare=[own]) == 1
+    assert await store.read(own) == b"own"
+    with pytest.raises(NotFound):
+        await store.read(old)

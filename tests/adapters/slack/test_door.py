@@ -293,3 +293,12 @@ async def test_a_wrong_token_stops_the_start_with_one_sentence() -> None:
     with pytest.raises(UsageError, match=r"channels\.slack\.bot_token: Slack does not accept it \(invalid_auth\)"):
         async with shop(bot_token="xoxb-wrong"):
             pass
+
+
+@pytest.mark.parametrize("actions", [[], ["x"], [{}], None])
+async def test_an_authentic_interaction_without_an_action_is_acknowledged(desk: Shop, actions: object) -> None:
+    pressed = events.block_actions(
+        events.button("choice:0:0", "tok.1.0"), {"ts": "1.1", "text": "x", "blocks": []}
+    )
+    assert (await desk.slack.deliver(desk.url, {**pressed, "actions": actions}))[-1] == 200
+    assert desk.inbox.messages == []

@@ -289,3 +289,18 @@ async def test_a_slack_that_hangs_is_given_up_in_time(monkeypatch: pytest.Monkey
         desk.slack.always("chat.postMessage", HANG)
         with pytest.raises(ChannelBusy, match="did not answer in time"):
             await desk.adapter.send(outgoing("Hello!", user=User(events.CUSTOMER)))
+
+
+async def test_a_message_that_was_sent_just_before_a_quick_restart_is_not_sent_again(desk: Shop) -> None:
+    row = outgoing("Once.")
+    await desk.adapter.send(row)
+    async with shop(slack=None, api_url=desk.slack.url) as again:
+        await again.adapter.send(row)
+    assert desk.slack.texts() == ["Once."]
+
+
+async def test_a_private_answer_that_comes_late_goes_to_direct_messages(desk: Shop) -> None:
+    row = outgoing(Reply("Only yours.", private=True), address=channel("1700000000.000100"), attempt=1)
+    await desk.adapter.send(row)
+    (post,) = desk.slack.posts
+    assert post.user == "" and post.channel == events.DM and "Only yours." in str(post.blocks)

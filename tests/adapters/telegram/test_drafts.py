@@ -60,12 +60,14 @@ async def test_nothing_to_show_is_not_shown(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault("error", 404, "Not Found: method not found"), Fault("error", 400, "Bad Request: no")]
+    ("fault", "tries"),
+    [(Fault("error", 404, "Not Found: method not found"), 1), (Fault("error", 400, "Bad Request: no"), 3)],
+    ids=["where there are none", "in a chat that takes none"],
 )
-async def test_where_there_are_no_drafts_it_is_tried_once(shop: Shop, fault: Fault) -> None:
+async def test_drafts_are_not_tried_again_where_there_are_none(shop: Shop, fault: Fault, tries: int) -> None:
     shop.fake.always("sendMessageDraft", fault)
     assert [await shop.adapter.preview(outgoing(), "x") for _ in range(3)] == ["", "", ""]
-    assert len(shop.called("sendMessageDraft")) == 1 and len(shop.logged("telegram.no_previews")) == 1
+    assert len(shop.called("sendMessageDraft")) == len(shop.logged("telegram.no_previews")) == tries
 
 
 async def test_a_draft_that_fails_for_now_is_tried_again(shop: Shop) -> None:

@@ -122,7 +122,12 @@ def test_a_message_is_known_by_its_chat_and_number(name: str) -> None:
 
 
 def test_each_edit_of_a_message_has_its_own_id() -> None:
-    assert taken("edited").id == "5001001.701.edit.1767225660"
+    once = taken("edited").id
+    assert once.startswith("5001001.701.edit.1767225660.")
+    later = payload("edited")
+    later["edited_message"]["text"] += "!"
+    again = read(telegram.Update.de_json(later), "shop", ME).message
+    assert again is not None and again.id != once, "two edits within one second are two"
 
 
 @pytest.mark.parametrize("name", NOT_FOR_US)
@@ -193,18 +198,26 @@ def test_a_press_that_means_nothing_is_still_answered(name: str) -> None:
     ("user", "thread", "origin"), [("", 0, 0), ("7" * 16, 2**31, 0), ("", 2**31, -1_002_345_678_901)]
 )
 def test_what_a_button_carries_fits_into_64_bytes(user: str, thread: int, origin: int) -> None:
-    data = callback_data("p" * 32, user=user, thread=thread, origin=origin)
+    data = callback_data("p" * 32, user=user, thread=thread, origin=origin, key=b"k")
     assert data.startswith("p" * 32) and len(data.encode()) <= 64
     assert [*data.split("|"), "", ""][1] == user
 
 
 def test_a_press_on_a_private_answer_goes_on_in_the_group_it_came_from() -> None:
-    data = callback_data("word.0.1p", user="", thread=12, origin=-1_001_234)
-    update = telegram_updates.callback(data)
-    update["update_id"] = 1
-    found = read(telegram.Update.de_json(update), "shop", Me(1, "support_bot")).message
+    data = callback_data("word.0.1p", user="", thread=12, origin=-1_001_234, key=b"k")
+    update = {"update_id": 1, **telegram_updates.callback(data)}
+    found = read(telegram.Update.de_json(update), "shop", Me(1, "support_bot", b"k")).message
     assert found is not None and found.address == Address("shop", "-1001234", "12")
     assert found.shared and found.action == Action(press="word.0.1p")
+
+
+@pytest.mark.parametrize(
+    "data", ["word.0.1p||12|-1001234", "word.0.1p||12|lgq", "word.0.1p||12|lgq|AAAAAAAA", "|||||"]
+)
+def test_nobody_can_send_a_press_into_a_group_from_outside(data: str) -> None:
+    update = {"update_id": 1, **telegram_updates.callback(data)}
+    found = read(telegram.Update.de_json(update), "shop", Me(1, "support_bot", b"k")).message
+    assert found is None or (found.address.chat == str(telegram_updates.ANNA) and not found.shared)
 
 
 # --- the rest ------------------------------------------------------------------------------------------------

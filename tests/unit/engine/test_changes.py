@@ -53,7 +53,7 @@ CASES: dict[str, tuple[list[Message], int]] = {
     "another's change begins a turn of its own": ([A, edited(A, "uno", user=BEN)], 1),
     "another's deletion begins a turn of its own": ([A, deleted(A, user=BEN)], 1),
     "a press ends the burst": ([A, deleted(A), press("x")], 2),
-    "a message changed into a command is a turn of its own": ([A, edited(A, "/help")], 1),
+    "a message changed into a command is that command": ([A, edited(A, "/help")], 2),
 }
 
 
@@ -62,6 +62,14 @@ def test_changes_are_part_of_their_authors_burst(name: str) -> None:
     messages, size = CASES[name]
     rows = tuple(Inbound(at, one, 0.0) for at, one in enumerate(messages, 1))
     assert batch(rows) == rows[:size]
+
+
+def test_a_change_is_found_behind_what_another_wrote() -> None:
+    change = deleted(A)
+    rows = tuple(Inbound(at, one, 0.0) for at, one in enumerate((A, B, change), 1))
+    assert batch(rows) == (rows[0], rows[2])
+    played = Chat(script()).take(A, B, change)
+    assert (played.texts, played.outcome.consumed) == ([], (1, 3))
 
 
 # --- edits ---------------------------------------------------------------------------------------------------
@@ -203,3 +211,13 @@ def test_an_edit_keeps_the_digest_of_a_picture_that_came_with_the_message() -> N
     played = Chat(script(sees=True)).take(first, edited(first, "look here"), results=results)
     (spoken,) = [one for one in played.outcome.turn if one.role == "user"]
     assert (spoken.content, spoken.images) == ("look here [file: a.png]", ("d1",))
+
+
+def test_an_edit_that_changes_no_words_is_not_answered_again() -> None:
+    chat = Chat(script())
+    first = message("do you sell lamps?")
+    chat.take(first, results=[answer("We do.")])
+    played = chat.take(edited(first, "do you sell lamps?"))
+    assert (played.texts, played.effects, played.outcome.turn) == ([], (), ())
+    assert chat.take(edited(first, "do you sell pots?"), results=[answer("We do.")]).texts == ["We do."]
+    assert chat.take(edited(first, "do you sell pots?")).texts == []

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from turning import BEN, FIND_ORDER, Chat, answer, call, message, script
+from turning import BEN, FIND_ORDER, Chat, answer, call, human, message, script
 
 from supportbot.history import Limits
-from supportbot.types import ModelRequest, ToolResult
+from supportbot.types import Action, ModelRequest, ToolResult
 
 FOUND = ToolResult("a red lamp, to Anna, Torstraße 1", {"name": "lamp"})
 TRACK = (
     "flow: track\ndescription: Tracks.\nstart: [{command: /track}]\n"
     "steps: [{call: find_order, into: order}, {ask: size, question: 'Which size?'}, {say: 'A {{ order.name }}.'}]\n"
 )
+TEST = """
+flow: test
+description: Orders again.
+start: [{command: /test}, {button: again}]
+steps:
+  - call: find_order
+    into: order
+  - say: {text: "Well?", buttons: [{label: "Order the {{ order.name }} again", id: help, value: "the {{ order.name }}"}]}
+"""
 
 
 def looked_up(chat: Chat) -> None:
@@ -91,3 +100,31 @@ def test_after_a_public_look_up_everyone_may_read() -> None:
     chat.take(message("what lamps?", shared=True), results=results)
     (asked,) = chat.take(message("and?", user=BEN, shared=True), results=[answer("Red.")]).asked
     assert "red lamp" in read(asked)
+
+
+def test_what_a_human_says_to_a_customer_who_was_answered_alone_is_for_them_alone() -> None:
+    chat = Chat(script())
+    looked_up(chat)
+    chat.take(message("/human", shared=True))
+    said = chat.take(human("human.message", "Your lamp goes to Torstraße 1."))
+    back = chat.take(human("handoff.returned"))
+    assert [reply.private for reply in (*said.outcome.replies, *back.outcome.replies)] == [True, True]
+    (asked,) = chat.take(message("and?", user=BEN, shared=True), results=[answer("Hello.")]).asked
+    assert "Torstraße" not in read(asked) and "Hand-back" not in read(asked)
+
+
+def test_what_a_human_says_where_nothing_was_private_is_for_all() -> None:
+    chat = Chat(script())
+    chat.take(message("/human", shared=True))
+    said = chat.take(human("human.message", "We open at ten."))
+    assert [reply.private for reply in said.outcome.replies] == [False]
+
+
+def test_what_stands_on_a_private_button_is_told_to_nobody_else() -> None:
+    chat = Chat(script(TEST))
+    offered = chat.take(message("/test", shared=True), results=[FOUND]).outcome.replies[-1]
+    (button,) = offered.buttons
+    pressing = message(kind="action", action=Action(press=button.press), shared=True)
+    chat.take(pressing)
+    (asked,) = chat.take(message("and?", user=BEN, shared=True), results=[answer("Hello.")]).asked
+    assert button.label == "Order the lamp again" and "lamp" not in read(asked)
