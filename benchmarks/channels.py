@@ -218,13 +218,15 @@ def _taken(fault: Any) -> bool:
 
 
 async def main(options: argparse.Namespace) -> int:
+    if unknown := set(options.modes) - set(MODES):
+        raise SystemExit(f"there is no {', '.join(unknown)}; there are {', '.join(MODES)}")
     results = [await measure(name, options) for name in options.modes or MODES]
     return 1 if any(result[what] for result in results for what in WRONG) else 0
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modes", nargs="*", choices=MODES, help="all of them if none is named")
+    parser.add_argument("modes", nargs="*", help=f"some of {', '.join(MODES)}; all of them if none is named")
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--chats", type=int, default=150)
     parser.add_argument("--kills", type=int, default=0)
