@@ -38,6 +38,8 @@ BEFORE, AFTER = 1.0, 0.25
 """Seconds around a kill in which a message may have been taken and not recorded, and so comes twice."""
 NEAR = 0.25
 """Seconds between a fault and the message whose answer it lost, as the ledgers write them down."""
+HANDED_OVER = "passed your conversation on to our team"
+"""What a customer is told when a turn was cut off by three kills: a human has the conversation then."""
 WRONG = ("lost", "answered twice", "copies outside the windows", "out of order", "rate limit broken")
 
 
@@ -151,7 +153,9 @@ def judge(run: Run, chats: list[Chat]) -> Counter[str]:
             last = max([last, *places])
         result["accepted"] += len(chat.accepted)
         result["answered"] += sum(mark in texts for mark in chat.accepted)
-        result["lost"] += sum(mark not in texts for mark in chat.accepted)
+        unanswered = sum(mark not in texts for mark in chat.accepted)
+        human = any(HANDED_OVER in answer.text for answer in answers[chat.name])
+        result["owned by a human" if human else "lost"] += unanswered
     result["rate limit broken"] = run.platform.too_fast()
     return result
 

@@ -6,6 +6,7 @@ So it can be counted on the other side which message was answered, where, how of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from typing import Any, Self
@@ -52,13 +53,17 @@ class Echo:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         size = len(text) // _PIECES + 1
+        with contextlib.suppress(ConnectionResetError):  # whoever asked was killed
+            await self._pieces(response, text, size)
+        return response
+
+    async def _pieces(self, response: web.StreamResponse, text: str, size: int) -> None:
         for at in range(0, len(text), size):
             await asyncio.sleep(self._delay / _PIECES)
             await _event(response, _chunk("chat.completion.chunk", delta={"content": text[at : at + size]}))
         await _event(response, _chunk("chat.completion.chunk", delta={}, finish_reason="stop"))
         await _event(response, {**_chunk("chat.completion.chunk"), "choices": [], "usage": _USAGE})
         await response.write(b"data: [DONE]\n\n")
-        return response
 
 
 def marks(messages: list[dict[str, Any]]) -> list[str]:

@@ -171,6 +171,8 @@ class Outbox:
             self._unrecorded[row.id] = await self._send(row, sender)
         except ChannelError as error:
             return await self._failed(row, sender, error)
+        finally:
+            self._used(row.address, sender)
         await self._record(row)
         return True
 
@@ -218,17 +220,34 @@ class Outbox:
         self._log("outbox.dead_letter", channel=row.address.channel, id=row.id, error=error)
         await self._store.bury(row.id, error=error[:500], now=self._clock())
 
-    async def wait_for_slot(self, sender: Sender, address: Address, handle: str) -> None:
-        """Keeps a shown text within the channel's pace too: its first piece is a message like any other."""
-        if not handle:
-            await self._pace(address, sender)
+    def take_slot(self, sender: Sender, address: Address) -> bool:
+        """Whether a message may go into the chat at once; then its slot is taken. For what is only nice to have."""
+        now = self._clock()
+        slots = self._intervals(sender, address)
+        if any(self._slots.get(key, 0.0) > now for key in slots):
+            return False
+        self._slots.update({key: now + interval for key, interval in slots.items()})
+        return True
+
+    def _intervals(self, sender: Sender, address: Address) -> dict[tuple[str, ...], float]:
+        """Seconds between two messages in the chat, and on the channel, where there is such a limit."""
+        found: dict[tuple[str, ...], float] = {}
+        if interval := sender.pace(address):
+            found[address.channel, address.chat] = interval
+        if rate := sender.capabilities.channel_rate:
+            found[(address.channel,)] = 1 / rate
+        return found
 
     async def _pace(self, address: Address, sender: Sender) -> None:
         """Waits for the chat's next slot, then for the channel's: who waits for a chat takes no slot of the channel."""
+        for key, interval in self._intervals(sender, address).items():
+            await self._slot(key, interval)
+
+    def _used(self, address: Address, sender: Sender) -> None:
+        """The next message comes a whole interval after this one arrived, however long that took."""
         if interval := sender.pace(address):
-            await self._slot((address.channel, address.chat), interval)
-        if rate := sender.capabilities.channel_rate:
-            await self._slot((address.channel,), 1 / rate)
+            key = (address.channel, address.chat)
+            self._slots[key] = max(self._slots.get(key, 0.0), self._clock() + interval)
 
     async def _slot(self, key: tuple[str, ...], interval: float) -> None:
         now = self._clock()

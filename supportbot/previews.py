@@ -77,11 +77,10 @@ class Preview:
     async def _push(self, adapter: Adapter) -> None:
         try:
             async with asyncio.timeout(_SECONDS if self.handle else _FIRST_SECONDS):
-                if not self.handle and await self._behind():
-                    self.possible = False  # it would stand before what was said earlier
+                if not self.handle and not await self._may_begin(adapter):
+                    self.possible = False
                     return
                 self.shown = True
-                await self._house.outbox.wait_for_slot(adapter, self._start.conversation.address, self.handle)
                 handle = str(
                     await adapter.preview(outgoing(self._start, self._text, self.handle), self._text) or ""
                 )
@@ -93,9 +92,12 @@ class Preview:
             self._house.log("preview.failed", channel=adapter.name, error=type(error).__name__)
             self.possible = False
 
-    async def _behind(self) -> bool:
+    async def _may_begin(self, adapter: Adapter) -> bool:
+        """Not before what was said earlier is sent, nor in the place of a message that has to wait for its turn."""
         conversation = self._start.conversation
-        return await self._house.store.behind(conversation.id, conversation.address.channel)
+        if await self._house.store.behind(conversation.id, conversation.address.channel):
+            return False
+        return self._house.outbox.take_slot(adapter, conversation.address)
 
 
 @contextlib.asynccontextmanager

@@ -39,7 +39,7 @@ from supportbot_telegram.tasks import Tasks, until_done
 
 __all__ = ["TelegramAdapter"]
 
-CHANNEL_RATE = 28.0
+CHANNEL_RATE = 25.0
 MAX_CONNECTIONS = 40
 _FIRST_SECONDS = 6.0
 
