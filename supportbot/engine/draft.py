@@ -83,10 +83,12 @@ class Draft:
             ]
         )
         self.batch = tuple(row for row in said if not _known(row.message, start.turns))
-        self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
-        secret = any(message.only for turn in self.turns for message in turn.messages)
-        # nothing is kept back but in a shared place, so a human's turn is in one if anything is
-        self.shared = any(row.message.shared for row in batch) or (first.kind not in OUTSIDE and secret)
+        self.turns, self.shared, secret = start.turns, any(row.message.shared for row in batch), False
+        if self.shared or first.kind not in OUTSIDE:
+            self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
+            secret = any(message.only for turn in self.turns for message in turn.messages)
+            # nothing is kept back but in a shared place, so a human's turn is in one if anything is
+            self.shared = self.shared or secret
         known = self.state.personal or secret
         self.personal = any(_is_private(row.message.action) for row in batch) or (self.shared and known)
         """Something that only the customer may read has been looked up, or was pressed."""
