@@ -38,6 +38,15 @@ _PRIVATE = "p"
 """Ends the press of a button that only its customer was shown: what follows is for them alone too."""
 
 
+def _said(batch: tuple[Inbound, ...], start: TurnInput) -> tuple[Inbound, ...]:
+    """What the rows come to: presses with their buttons, edits in their places, and nothing that changes nothing."""
+    rows = []
+    for row in batch:
+        state = start.states.get(row.message.user.id, FlowState())
+        rows.append(replace(row, message=pressed(row.message, state)))
+    return tuple(row for row in folded(rows) if not _known(row.message, start.turns))
+
+
 def _owned(start: TurnInput) -> User:
     """Whom a human's or a timer's turn is about: who was handed over, else the conversation's customer."""
     handoff = start.handoff
@@ -76,13 +85,7 @@ class Draft:
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
-        said = folded(
-            [
-                replace(row, message=pressed(row.message, start.states.get(row.message.user.id, FlowState())))
-                for row in batch
-            ]
-        )
-        self.batch = tuple(row for row in said if not _known(row.message, start.turns))
+        self.batch = _said(batch, start)
         self.turns, self.shared, secret = start.turns, any(row.message.shared for row in batch), False
         if self.shared or first.kind not in OUTSIDE:
             self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
