@@ -1,4 +1,4 @@
-"""Reads all of a bot's files: the config, the persona with its templates, the flows.
+"""Reads all of a bot's files: the config, the persona with its templates, the flows, the files of tools.
 
 Whatever is wrong in any of them is raised together, as one ConfigError; what could be better is handed back as
 findings. Nothing is started and nothing outside the files is asked. Paths begin at the config's folder.
@@ -25,6 +25,7 @@ from supportbot.dialogue import FlowBook
 from supportbot.dialogue.grammar import FlowFile
 from supportbot.errors import ConfigError, Problem
 from supportbot.persona import Persona
+from supportbot.toolfiles import ToolFile
 from supportbot.types import ToolSpec
 
 M = TypeVar("M", bound=BaseModel)
@@ -38,7 +39,8 @@ class BotFiles:
     """Everything that was read. `templates` is name -> source, names relative to the persona's folder, with `/`.
 
     `digest` is the sha256 (hex) over all files read: two bots with the same digest have the same files. `documents`
-    are the config and the flows by name ("config", then file names in the flows' folder), to point at places in them.
+    are the config, the persona and the flows by name ("config", "persona", then file names in the flows' folder) and the
+    files of tools by theirs in the config, to point at places in them.
     """
 
     config: Config
@@ -50,6 +52,8 @@ class BotFiles:
     digest: str
     env: Mapping[str, str] = field(repr=False)
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    tool_files: Mapping[str, ToolFile] = field(default_factory=dict, repr=False)
+    """By their names in the config."""
 
     def problem(self, path: tuple[str | int, ...], message: str, *, key: bool = False) -> Problem:
         """The message with its place in the config, such as ("channels", "helpdesk", "secrets")."""
@@ -102,6 +106,7 @@ class _Reading:
         config = self._config()
         persona = self._persona()
         book = self._flows()
+        tool_files = self._tool_files(config)
         if self._problems or config is None or persona is None or book is None:
             raise ConfigError(self._problems)
         self._check(config, persona, book)
@@ -115,6 +120,7 @@ class _Reading:
             digest=_digest(self._contents),
             env=self._env,
             documents=self._documents,
+            tool_files=tool_files,
         )
 
     def _document(self, path: Path) -> Document | None:
@@ -146,10 +152,8 @@ class _Reading:
         if document is None:
             return None
         self._documents["config"] = document
-        try:
-            document = interpolate(document, self._env)
-        except ConfigError as error:
-            self._problems.extend(error.problems)
+        document = self._interpolated(document)
+        if document is None:
             return None
         filled = secretfiles.fill(document, self._folder)
         self._problems.extend(filled.problems)
@@ -161,9 +165,30 @@ class _Reading:
             self._check_paths(config, filled.document)
         return config
 
+    def _interpolated(self, document: Document) -> Document | None:
+        try:
+            return interpolate(document, self._env)
+        except ConfigError as error:
+            self._problems.extend(error.problems)
+            return None
+
+    def _tool_files(self, config: Config | None) -> dict[str, ToolFile]:
+        found = {}
+        for name in config.tools.files if config is not None else ():
+            if not (self._folder / name).is_file():
+                continue  # told by _check_paths
+            document = self._document(self._folder / name)
+            document = self._interpolated(document) if document is not None else None
+            if document is not None:
+                self._documents[name] = document
+                file = self._valid(ToolFile, document)
+                found |= {name: file} if file is not None else {}
+        return found
+
     def _check_paths(self, config: Config, document: Document) -> None:
         for place, names, what in (
             (("tools", "modules"), config.tools.modules, "there is no file"),
+            (("tools", "files"), config.tools.files, "there is no file"),
             (("knowledge", "paths"), config.knowledge.paths, "there is no file or folder"),
         ):
             for index, name in enumerate(names):

@@ -8,37 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from supportbot.config.quantities import DURATION_SCHEMA, Dollars, Size, Wait, Whole, seconds
+from supportbot.quantities import DURATION_SCHEMA, Dollars, Size, Wait, Whole, seconds
+from supportbot.shapes import Secret, Section, Text, Url, misplaced
+from supportbot.toolfiles import McpServer, Rules, ServerName, ToolName
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
 _LOCALE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z")
 _STORE = re.compile(r"(sqlite:///.+|postgres(ql)?://.+)\Z")
-
-
-def web_address(text: str) -> str:
-    """`text`, a complete http or https address. Raises ValueError."""
-    try:
-        parts = urlsplit(text)
-        right = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
-    except ValueError:
-        right = False
-    if not right or re.search(r"\s", text):
-        raise ValueError("must be a complete address that begins with https:// or http://")
-    return text
 
 
 def _channel_name(text: str) -> str:
@@ -62,31 +49,7 @@ def _store(text: str) -> str:
     return text
 
 
-def misplaced(message: str, key: str) -> PydanticCustomError:
-    """An error of a whole mapping that is shown at one of its keys."""
-    return PydanticCustomError("misplaced", "{message}", {"message": message, "at": key})
-
-
-Text = Annotated[str, Field(min_length=1)]
-Url = Annotated[str, AfterValidator(web_address)]
 ChannelName = Annotated[str, AfterValidator(_channel_name)]
-Secret = Annotated[SecretStr, Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of the config: unchangeable, and no key is unknown to it."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        fields = cls.model_fields
-        return {k: v for k, v in data.items() if v is not None or k not in fields or fields[k].is_required()}
 
 
 class BotSettings(Section):
@@ -165,6 +128,33 @@ class KnowledgeSettings(Section):
 class ToolsSettings(Section):
     modules: tuple[Text, ...] = ()
     """Python files with the bot's tools."""
+    files: tuple[Text, ...] = ()
+    """YAML files with tools that are HTTP requests."""
+    mcp: Mapping[ServerName, McpServer] = Field(default_factory=dict)
+    """MCP servers whose tools the bot may use, by name."""
+    rules: Mapping[ToolName, Rules] = Field(default_factory=dict)
+    """What holds for a tool, by its name, in the place of what the tool itself says."""
+    secrets: Mapping[ToolName, Secret] = Field(default_factory=dict)
+    """Secrets that tools find in their context; never shown to a model."""
+    hosts: tuple[Url, ...] = ()
+    """Addresses in your own network that the tools' own http client may reach, such as http://erp.internal:8080."""
+    max_result: Whole = Field(default=50_000, ge=200, le=1_000_000)
+    """Longer results are cut here, in characters."""
+
+
+class IdentitySettings(Section):
+    flow: Text | None = None
+    """The flow that finds out who a customer is when a tool needs to know."""
+    send_code: ToolName | None = None
+    """The tool that sends a one-time code, for the step `verify`."""
+    code_lasts: Wait = 600.0
+    """How long a one-time code can be used."""
+    lasts: Wait = 1800.0
+    """How long a proof holds."""
+    secrets: tuple[Secret, ...] = ()
+    """Check the identities that your own site signs (JWT, HS256); the first that fits counts."""
+    audience: Text | None = None
+    """Signed identities must be made for this audience, if it is given."""
 
 
 _CHANNEL_SCHEMA: dict[str, Any] = {
@@ -250,6 +240,14 @@ class LimitsSettings(Section):
     """How many conversations are worked on at the same time."""
     message_chars: Whole = Field(default=8000, ge=100, le=1_000_000)
     """Longer messages are cut here."""
+    model_calls: Whole = Field(default=24, ge=1, le=200)
+    """How often the model may be asked for one answer."""
+    tool_calls: Whole = Field(default=60, ge=1, le=1000)
+    """How many tools it may call for one answer."""
+    consent: Wait = 900.0
+    """How long a customer's yes can be given to what they were asked."""
+    approval: Wait = 86400.0
+    """How long a person has to allow a call before the customer is told that nobody did."""
     overdue: Literal["handoff", "notice"] = "handoff"
     """What happens at the `answer_deadline`: a human is called, or the customer gets an honest notice."""
 
@@ -301,6 +299,8 @@ class Config(Section):
     """The help articles."""
     tools: ToolsSettings = ToolsSettings()
     """What the bot can do."""
+    identity: IdentitySettings = IdentitySettings()
+    """How customers prove who they are."""
     channels: Mapping[ChannelName, ChannelSettings] = Field(default_factory=dict)
     """Where customers write, by name; the rest of a channel's keys belong to its adapter."""
     handoff: HandoffSettings = HandoffSettings()

@@ -9,7 +9,7 @@ Rules that every implementation keeps:
 
 from supportbot.protocols.channels import Adapter, ChannelContext, Files, Inbox, Menu, Waiting
 from supportbot.protocols.state import Enqueue, Store, TurnQueue
-from supportbot.protocols.work import Knowledge, Model, Tool, ToolContext
+from supportbot.protocols.work import Knowledge, Model, NotDone, Secrets, Tool, ToolContext
 
 __all__ = [
     "Adapter",
@@ -20,6 +20,8 @@ __all__ = [
     "Knowledge",
     "Menu",
     "Model",
+    "NotDone",
+    "Secrets",
     "Store",
     "Tool",
     "ToolContext",

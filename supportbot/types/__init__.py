@@ -4,6 +4,16 @@ Times are seconds since the epoch (UTC, float). Money is micro-dollars (int). Id
 random with at least 128 bits. `conversation` as a field is always the conversation's random id.
 """
 
+from supportbot.types.authority import (
+    Challenge,
+    Charge,
+    ChargeOutcome,
+    Consent,
+    Identity,
+    LedgerEntry,
+    Limit,
+    WaitingCall,
+)
 from supportbot.types.dialogue import (
     HANDOFF_REASONS,
     Answer,
@@ -82,9 +92,13 @@ __all__ = [
     "CallTool",
     "Cancel",
     "Capabilities",
+    "Challenge",
+    "Charge",
+    "ChargeOutcome",
     "ChatMessage",
     "Command",
     "Committed",
+    "Consent",
     "Conversation",
     "Correct",
     "Effect",
@@ -98,10 +112,13 @@ __all__ = [
     "HandoffStatus",
     "Help",
     "Hit",
+    "Identity",
     "Inbound",
     "Job",
     "JournalEntry",
     "Lease",
+    "LedgerEntry",
+    "Limit",
     "Message",
     "MessageKind",
     "ModelAnswer",
@@ -128,4 +145,5 @@ __all__ = [
     "TurnInput",
     "Usage",
     "User",
+    "WaitingCall",
 ]

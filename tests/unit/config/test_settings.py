@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from supportbot.config import editor
 from supportbot.config.bundled import bundled
-from supportbot.config.quantities import seconds, size
+from supportbot.quantities import seconds, size
 from supportbot.config.settings import ChannelSettings, Config, Price
 from supportbot.config.validate import validate
 from supportbot.config.yamlfile import parse, read

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.config.quantities import seconds, size
+from supportbot.quantities import seconds, size
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Numbers as people write them in a config: durations (`15m`), sizes (`1MB`), whole numbers and dollars."""
+"""Numbers as people write them in YAML: durations (`15m`), sizes (`1MB`), whole numbers and dollars."""
 
 from __future__ import annotations
 
