@@ -173,7 +173,7 @@ class _Reading:
             return None
 
     def _tool_files(self, config: Config | None) -> dict[str, ToolFile]:
-        found = {}
+        found: dict[str, ToolFile] = {}
         for name in config.tools.files if config is not None else ():
             if not (self._folder / name).is_file():
                 continue  # told by _check_paths
@@ -182,7 +182,8 @@ class _Reading:
             if document is not None:
                 self._documents[name] = document
                 file = self._valid(ToolFile, document)
-                found |= {name: file} if file is not None else {}
+                if file is not None:
+                    found[name] = file
         return found
 
     def _check_paths(self, config: Config, document: Document) -> None:
