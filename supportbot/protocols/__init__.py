@@ -9,7 +9,7 @@ Rules that every implementation keeps:
 
 from supportbot.protocols.channels import Adapter, ChannelContext, Files, Inbox, Menu, Waiting
 from supportbot.protocols.state import Enqueue, Store, TurnQueue
-from supportbot.protocols.work import Knowledge, Model, NotDone, Secrets, Tool, ToolContext
+from supportbot.protocols.work import Knowledge, Model, NotDone, OutcomeUnknown, Secrets, Tool, ToolContext
 
 __all__ = [
     "Adapter",
@@ -21,6 +21,7 @@ __all__ = [
     "Menu",
     "Model",
     "NotDone",
+    "OutcomeUnknown",
     "Secrets",
     "Store",
     "Tool",

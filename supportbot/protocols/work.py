@@ -89,6 +89,10 @@ class NotDone(Exception):
     """Raised by `Tool.recover`: the interrupted call certainly did not take effect."""
 
 
+class OutcomeUnknown(Exception):
+    """Raised by a tool with effects that cannot know whether the call took effect; a sentence says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """Something the bot can do. `call(arguments, context)` is sync or async; sync ones run in a thread.
