@@ -13,6 +13,7 @@ from supportbot import channels
 from supportbot.config import BotFiles, resolve_model_key
 from supportbot.dialogue import Words
 from supportbot.engine import Script
+from supportbot.engine.script import Proofs
 from supportbot.errors import ConfigError, Problem, UsageError
 from supportbot.history import Limits
 from supportbot.knowledge import ArticleIndex
@@ -23,7 +24,7 @@ from supportbot.protocols import Adapter, Menu, Model
 from supportbot.sandbox import Templates
 from supportbot.texts import WORDS
 from supportbot.tokens import count
-from supportbot.tools import Toolbox, load_modules
+from supportbot.tools import Toolbox
 
 _SECRET_WORDS = ("secret", "token", "key", "password")
 
@@ -46,7 +47,12 @@ def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model
         tools=tools.specs(),
         has_model=has_model,
         has_articles=len(articles) > 0,
-        public_tools=tools.public(),
+        terms=tools.terms(),
+        proofs=proofs(files),
+        consent_lasts=config.limits.consent,
+        approval_lasts=config.limits.approval,
+        max_calls=config.limits.model_calls,
+        max_tool_calls=config.limits.tool_calls,
         sees=has_model and persona.images,
         handoff_deadline=config.handoff.deadline,
         handoff_ceiling=config.handoff.ceiling,
@@ -64,8 +70,10 @@ def words(phrases: Mapping[str, tuple[str, ...]]) -> Words:
     return Words(WORDS.cancel, WORDS.help, human)
 
 
-def toolbox(files: BotFiles, log: Callable[..., None]) -> Toolbox:
-    return Toolbox(load_modules([Path(name) for name in files.config.tools.modules], files.folder), log=log)
+def proofs(files: BotFiles) -> Proofs:
+    """How customers prove who they are."""
+    settings = files.config.identity
+    return Proofs(settings.flow or "", settings.send_code or "", settings.code_lasts, settings.lasts)
 
 
 def articles(files: BotFiles) -> ArticleIndex:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from supportbot.calling import Calls
 from supportbot.engine import MAX_ATTEMPTS, Moment, take_turn
 from supportbot.errors import (
     ChannelBusy,
@@ -21,14 +22,15 @@ from supportbot.errors import (
     NotFound,
 )
 from supportbot.house import House
-from supportbot.journal import Diverged, Journal, Opening, left_open
+from supportbot.journal import STARTED, Diverged, Journal, Opening, left_open
 from supportbot.mediatypes import allowed, media_type
-from supportbot.previews import Preview
-from supportbot.protocols import Adapter, ToolContext
+from supportbot.previews import Preview, Sign
+from supportbot.protocols import Adapter
 from supportbot.types import (
     AskModel,
     Attachment,
     CallTool,
+    CallTools,
     Effect,
     Fetch,
     Fetched,
@@ -39,7 +41,6 @@ from supportbot.types import (
     Result,
     Search,
     SearchResult,
-    ToolResult,
     TurnInput,
 )
 
@@ -62,7 +63,11 @@ class Attempt:
         self._start = start
         self._journal = Journal(house.store, start.lease, start.journal)
         self._preview = Preview(house, start, self._journal)
-        self._oldest = start.pending[0].received_at
+        self.sign = Sign()
+        self._calls = Calls(house, start, self._journal, left=self._left, show=self.sign.show)
+        # nobody waits for an answer to a row of the house's own, so its time begins now
+        own = start.pending[0].message.kind in ("timer", "call")
+        self._oldest = house.clock() if own else start.pending[0].received_at
         self._began = house.clock()
         self._waited = False
 
@@ -88,7 +93,7 @@ class Attempt:
         opening = Journal.opening_of(self._start.journal)
         if opening is None:
             rows = tuple(row.position for row in self._start.pending)
-            opening = Opening(now, f"h_{secrets.token_hex(16)}", rows)
+            opening = Opening(now, f"h_{secrets.token_hex(16)}", rows, secrets.token_hex(16))
         self._journal.open(opening)
         late = overdue(self._house, self._start)
         given_up = late or self._start.tries > MAX_ATTEMPTS
@@ -96,6 +101,7 @@ class Attempt:
             # a turn that is only ended asks for nothing, so its handoff may count from now, not from before a downtime
             now=now if given_up else opening.now,
             handoff_id=opening.handoff_id,
+            secret=opening.secret,
             attempt=self._start.tries,
             overdue=late,
             unsure=left_open(self._start.journal) if given_up else "",
@@ -113,11 +119,16 @@ class Attempt:
 
     async def _carry_out(self, effect: Effect) -> Result:
         known = self._journal.recall(effect)
-        if known is not None:
+        started = known is STARTED
+        if known is not None and not started:
             return known
         match effect:
             case CallTool():
-                return await self._call(effect)
+                self._waited = True
+                return await self._calls.one(effect, started=started)
+            case CallTools():
+                self._waited = True
+                return await self._calls.many(effect)
             case AskModel():
                 result: Result = await self._ask(effect)
             case Search():
@@ -183,25 +194,6 @@ class Attempt:
             return Fetched(replace(attachment, media_type=kind), "not_allowed")
         digest = await house.files.keep(content)
         return Fetched(replace(attachment, media_type=kind, size=len(content), digest=digest))
-
-    async def _call(self, effect: CallTool) -> ToolResult:
-        house, start = self._house, self._start
-        self._waited = True
-        acts = house.tools.acts(effect.name)
-        if acts and self._left() <= 0:
-            return ToolResult("There was no time left to begin this action: it was not done.", error="timeout")
-        await self._journal.before(effect, acts=acts)
-        context = ToolContext(
-            conversation=start.conversation.id,
-            customer=effect.user,
-            channel=start.conversation.address.channel,
-            locale=effect.locale or house.script.locale,
-            key=f"{start.conversation.id}.{start.lease.sequence}.{self._journal.position}",
-            slots=start.states[effect.user.id].slots if effect.user.id in start.states else {},
-        )
-        result = await house.tools.call(effect.name, effect.arguments, context, seconds=max(self._left(), 1.0))
-        await self._journal.after(effect, result, acts=acts)
-        return result
 
 
 async def _content(adapter: Adapter, attachment: Attachment, limit: int) -> bytes:

@@ -14,16 +14,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from supportbot import assembly, logs
+from supportbot import assembly, identity, logs
 from supportbot.clockwork import Clockwork
 from supportbot.config import BotFiles, load
+from supportbot.engine import Script
 from supportbot.errors import ChannelRefused, StoreError
 from supportbot.files import FileStore
 from supportbot.house import House
+from supportbot.jobs import Jobs
 from supportbot.outbox import Outbox, Sender
 from supportbot.protocols import Adapter, ChannelContext, Model
 from supportbot.queues.local import LocalQueue
 from supportbot.stores import SqliteStore
+from supportbot.toolroom import ToolRoom
 from supportbot.types import Address, Capabilities, Message, Outgoing, Receipt
 from supportbot.waits import Wait, Waits
 from supportbot.web import control, egress
@@ -85,13 +88,14 @@ class Bot:
         configured = {} if only_channels else assembly.adapters(files)
         self.adapters: dict[str, Adapter] = {**configured, **(channels or {})}
         self._articles = assembly.articles(files)
-        self._tools = assembly.toolbox(files, self._log)
+        self._tools = ToolRoom(files, self._log)
         self._model = self._chosen(model)
         self._notifier = self._make_notifier()
         self._kept = FileStore(self.database.with_name("files"))
         self._waits = Waits()
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._opened = contextlib.AsyncExitStack()
+        self._proofs = identity.Proofs(files.config.identity)
 
     @classmethod
     def from_config(
@@ -155,6 +159,8 @@ class Bot:
             senders[NOTIFY] = self._notifier
             opened.push_async_callback(self._notifier.close)
         self._own_files = await self._keep_own_files()
+        opened.push_async_callback(self._tools.close)
+        await self._tools.open(self._tools_changed)
         self.outbox = Outbox(self.store, senders, self._waits, clock=self._clock, log=self._log)
         self.house = self._house()
         await self.queue.restore(await self.store.pending())
@@ -164,9 +170,11 @@ class Bot:
             opened.push_async_callback(adapter.stop)
             await adapter.start(context)
         opened.push_async_callback(self._drain)
+        self.jobs = Jobs(self.house, self.receive)
         keep = self.files.config.privacy.keep_finished, self.files.config.attachments.keep
         clockwork = Clockwork(self.house, self.worker, keep_finished=keep[0], keep_files=keep[1])
-        loops = {"outbox": self.outbox.run(), "worker": self.worker.run(), **clockwork.loops()}
+        loops = {"outbox": self.outbox.run(), "worker": self.worker.run(), "jobs": self.jobs.run()}
+        loops |= clockwork.loops()
         self._loops = {name: asyncio.create_task(loop, name=name) for name, loop in loops.items()}
 
     async def _keep_own_files(self) -> Mapping[str, str]:
@@ -191,7 +199,7 @@ class Bot:
         for loop in self._loops.values():
             loop.cancel()
         await asyncio.gather(*self._loops.values(), return_exceptions=True)
-        await self.worker.drain(self.drain_turns)
+        await asyncio.gather(self.worker.drain(self.drain_turns), self.jobs.drain(self.drain_turns))
         await self.outbox.drain(self.drain_outbox)
 
     def _rooms(self) -> tuple[SqliteStore, LocalQueue]:
@@ -212,10 +220,10 @@ class Bot:
             model=self._model or assembly.offline(),
             offline=assembly.offline(),
             knowledge=self._articles,
-            tools=self._tools,
+            tools=self._tools.box,
             files=self._kept,
             own_files=self._own_files,
-            script=assembly.script(self.files, self._tools, self._articles, has_model=self.has_model),
+            script=self._script(),
             clock=self._clock,
             log=self._log,
             file_size=self.files.config.attachments.max_size,
@@ -224,10 +232,19 @@ class Bot:
             notice_within=limits.answer_deadline,
         )
 
+    def _script(self) -> Script:
+        return assembly.script(self.files, self._tools.box, self._articles, has_model=self.has_model)
+
+    def _tools_changed(self) -> None:
+        """An MCP server has come, or offers other tools now; turns that run go on with what they have."""
+        if hasattr(self, "house"):
+            self.house.script = self._script()
+
     # the inbox, as adapters see it
 
     async def receive(self, message: Message) -> Receipt:
         """Stores a message durably; its answer goes out by its channel."""
+        message = self._proofs.checked(message, now=self._clock(), log=self._log)
         adapter = self.adapters.get(message.address.channel)
         if adapter is None:
             raise ChannelRefused(f"there is no channel {message.address.channel!r}")

@@ -10,19 +10,31 @@ from supportbot.engine import Script
 from supportbot.files import FileStore
 from supportbot.outbox import Outbox
 from supportbot.protocols import Adapter, Knowledge, Model, Store, ToolContext, TurnQueue
-from supportbot.types import ToolResult
+from supportbot.tools.authority import Permit
+from supportbot.types import Consent, ToolResult
 from supportbot.waits import Waits
 
 
 class Tools(Protocol):
     """What the worker needs of the tools room."""
 
-    def acts(self, name: str) -> bool:
-        """Whether calling it changes something."""
+    def permit(
+        self,
+        name: str,
+        arguments: str | Mapping[str, Any],
+        context: ToolContext,
+        *,
+        consents: tuple[Consent, ...] = (),
+        sealed: Mapping[str, str] | None = None,
+        now: float,
+    ) -> Permit | ToolResult:
+        """The call if it may run now, else why not."""
 
-    async def call(
-        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, *, seconds: float
-    ) -> ToolResult: ...
+    async def run(self, permit: Permit, *, seconds: float) -> ToolResult:
+        """Calls the tool; never raises because of it."""
+
+    async def recover(self, permit: Permit, *, seconds: float) -> ToolResult | None:
+        """What an interrupted call came to; None if nobody knows. Raises NotDone if it did not take effect."""
 
 
 @dataclass(slots=True)
@@ -49,3 +61,4 @@ class House:
     answer_within: float = 45.0
     notice_within: float = 60.0
     timers_set: Callable[[], None] = lambda: None
+    jobs_set: Callable[[], None] = lambda: None

@@ -2,8 +2,9 @@
 
 1. Results are kept in memory and written only before a tool is called: a turn without tools never writes here, and
    after a crash simply starts anew.
-2. A tool with effects is marked started before its call and finished after it. Started without an end is an unknown
-   outcome: it is reported and never called again.
+2. A tool with effects is marked started before its call and finished after it, in the ledger by the same transactions.
+   Started without an end is asked for at its source, if the tool can do that; else it is an unknown outcome, which is
+   reported and never called again.
 3. A replay follows the entries while the effects are the same; where they differ, the rest is void, unless an action
    lies in it: then nobody can say what was done, and a human must look.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -22,6 +23,9 @@ from supportbot.protocols import Store
 from supportbot.types import (
     AskModel,
     CallTool,
+    CallTools,
+    Charge,
+    ChargeOutcome,
     Effect,
     Fetch,
     Fetched,
@@ -29,16 +33,23 @@ from supportbot.types import (
     Lease,
     ModelAnswer,
     ModelFailed,
+    Refused,
     Result,
     Search,
     SearchResult,
     ToolResult,
+    ToolResults,
 )
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind)
-    for kind in (ModelAnswer, ModelFailed, ToolResult, SearchResult, Fetched, AskModel, CallTool, Search, Fetch)
+    for kind in (
+        *(ModelAnswer, ModelFailed, ToolResult, ToolResults, SearchResult, Fetched),
+        *(AskModel, CallTool, CallTools, Search, Fetch),
+    )
 }
+STARTED = ToolResult("", error="started")
+"""What `recall` gives for an action that was started and not finished."""
 UNKNOWN = ToolResult(
     "The outcome of this action is unknown: it was started before an interruption. Do not repeat it.",
     error="unknown_outcome",
@@ -60,6 +71,7 @@ class Opening:
     now: float
     handoff_id: str
     positions: tuple[int, ...]
+    secret: str = ""
 
 
 _OPENING = TypeAdapter(Opening)
@@ -121,7 +133,10 @@ class Journal:
         self._opening = opening
 
     def recall(self, effect: Effect) -> Result | None:
-        """The stored result of the next effect, None if it is to be carried out now. Raises Diverged."""
+        """The stored result of the next effect, None if it is to be carried out now. Raises Diverged.
+
+        STARTED stands for an action that was begun: whoever carries out effects finds out what it came to, or reports it.
+        """
         self._position += 1
         entry = self._past.get(self._position)
         if entry is None:
@@ -131,7 +146,7 @@ class Journal:
             return None
         if entry.kind == "tool" and entry.result is None:
             self.acted = True
-            return UNKNOWN
+            return STARTED
         if entry.result is None:
             return None
         if entry.result.get("acted"):
@@ -145,8 +160,8 @@ class Journal:
     def note(self, effect: Effect, result: Result) -> None:
         self._unwritten.append((self._position, effect, result))
 
-    async def before(self, effect: CallTool, *, acts: bool) -> None:
-        """Writes all that led to this call, and that it starts if it changes something."""
+    async def before(self, effect: CallTool | CallTools, charge: Charge | None = None) -> Refused | None:
+        """Writes all that led to this call; with a charge, also that it starts. Nothing starts if that is refused."""
         entries: list[JournalEntry] = []
         if self._opening is not None:
             entries.append(JournalEntry(0, "start", "", _OPENING.dump_python(self._opening, mode="json")))
@@ -154,18 +169,27 @@ class Journal:
         for position, earlier, result in self._unwritten:
             entries.append(JournalEntry(position, _kind(earlier), digest(earlier), _encode(result)))
         self._unwritten.clear()
-        if acts:
-            self.acted = True
-            entries.append(JournalEntry(self._position, "tool", digest(effect), None))
         # asked for at once they share a commit, and the store keeps their order
-        await asyncio.gather(*(self._store.journal(self._lease, entry) for entry in entries))
+        writing = [self._store.journal(self._lease, entry) for entry in entries]
+        if charge is None:
+            await asyncio.gather(*writing)
+            return None
+        started = JournalEntry(self._position, "tool", digest(effect), None)
+        *_, refused = await asyncio.gather(*writing, self._store.journal(self._lease, started, charge))
+        self.acted = self.acted or refused is None
+        return refused
 
-    async def after(self, effect: CallTool, result: ToolResult, *, acts: bool) -> None:
+    async def after(
+        self,
+        effect: CallTool | CallTools,
+        result: ToolResult | ToolResults,
+        settled: tuple[str, ChargeOutcome, float] | None = None,
+    ) -> None:
         stored = _encode(result)
-        if acts:
+        if settled is not None:
             stored["acted"] = True
         entry = JournalEntry(self._position, "tool", digest(effect), stored)
-        await self._store.journal(self._lease, entry)
+        await self._store.journal(self._lease, entry, settled)
 
     def _void(self) -> None:
         rest = [entry for position, entry in self._past.items() if position >= self._position]
@@ -178,7 +202,9 @@ class Journal:
 
 
 def digest(effect: Effect) -> str:
-    """Tells one effect from another; equal over processes."""
+    """Tells one effect from another; equal over processes. What a model was offered does not change what it answered."""
+    if isinstance(effect, AskModel):
+        effect = replace(effect, request=replace(effect.request, tools=()))
     return hashlib.blake2b(_ADAPTERS[type(effect).__name__].dump_json(effect), digest_size=16).hexdigest()
 
 
@@ -186,7 +212,7 @@ def _kind(effect: Effect) -> Literal["model", "tool", "search", "file"]:
     match effect:
         case AskModel():
             return "model"
-        case CallTool():
+        case CallTool() | CallTools():
             return "tool"
         case Fetch():
             return "file"

@@ -107,6 +107,8 @@ class Persona(_Part):
     system: Text | None = None
     context: Text | None = None
     handoff: HandoffWords = HandoffWords()
+    tools: tuple[Text, ...] | None = None
+    """The tools that the model may use, by name or pattern such as find_*; None: all that are not private."""
     images: bool = False
     """The model is shown the pictures that customers send; it must be one that takes them."""
     texts: Annotated[dict[str, LocaleText], AfterValidator(_known_texts)] = Field(default_factory=dict)

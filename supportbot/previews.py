@@ -100,15 +100,36 @@ class Preview:
         return self._house.outbox.take_slot(adapter, conversation.address)
 
 
+class Sign:
+    """What the bot is at; "" for nothing in particular."""
+
+    def __init__(self) -> None:
+        self.note = ""
+        self._changed = asyncio.Event()
+
+    def show(self, note: str) -> None:
+        """Says what it is at from now on."""
+        if note != self.note:
+            self.note = note
+            self._changed.set()
+
+    async def changed(self, seconds: float) -> None:
+        """Returns at the next change, or after this time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        self._changed.clear()
+
+
 @contextlib.asynccontextmanager
-async def at_work(house: House, start: TurnInput) -> AsyncIterator[None]:
-    """Shows on the channel, for as long as the block runs, that the bot is at work."""
+async def at_work(house: House, start: TurnInput, sign: Sign) -> AsyncIterator[None]:
+    """Shows on the channel, for as long as the block runs, that the bot is at work, and at what."""
     adapter = house.adapters.get(start.conversation.address.channel)
-    owned = start.handoff is not None or start.pending[0].message.kind == "timer"
+    owned = start.handoff is not None or start.pending[0].message.kind in ("timer", "call")
     if adapter is None or not adapter.capabilities.typing or owned:
         yield
         return
-    task = asyncio.create_task(_working(house, adapter, start), name="at work")
+    task = asyncio.create_task(_working(house, adapter, start, sign), name="at work")
     try:
         yield
     finally:
@@ -116,18 +137,18 @@ async def at_work(house: House, start: TurnInput) -> AsyncIterator[None]:
         await asyncio.wait((task,))
 
 
-async def _working(house: House, adapter: Adapter, start: TurnInput) -> None:
+async def _working(house: House, adapter: Adapter, start: TurnInput, sign: Sign) -> None:
     locale = start.pending[-1].message.locale or start.conversation.locale or house.script.locale
     note = house.script.text("working", locale)
     await asyncio.sleep(_PATIENCE)
     while True:
         try:
             async with asyncio.timeout(_SECONDS):
-                await adapter.working(outgoing(start, "", ""), note)
+                await adapter.working(outgoing(start, "", ""), sign.note or note)
         except Exception as error:  # noqa: BLE001 - named boundary: a sign of life is never worth an answer
             house.log("typing.failed", channel=adapter.name, error=type(error).__name__)
             return
-        await asyncio.sleep(adapter.capabilities.typing)
+        await sign.changed(adapter.capabilities.typing)
 
 
 def outgoing(start: TurnInput, text: str, handle: str) -> Outgoing:

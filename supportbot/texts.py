@@ -231,6 +231,77 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "es": "He visto que cambió un mensaje anterior, pero ya había seguido adelante. Escriba «cancelar» para empezar "
         "de nuevo.",
     },
+    "confirm_call": {
+        "en": "May I do this for you? It is done only if you say yes.\n\n{what}",
+        "de": "Soll ich das für Sie erledigen? Es geschieht nur, wenn Sie Ja sagen.\n\n{what}",
+        "fr": "Puis-je faire cela pour vous ? Ce n'est fait que si vous dites oui.\n\n{what}",
+        "es": "¿Quiere que lo haga? Solo se hace si dice que sí.\n\n{what}",
+    },
+    "declined": {
+        "en": "All right, I have not done that.",
+        "de": "In Ordnung, das habe ich nicht gemacht.",
+        "fr": "D'accord, je ne l'ai pas fait.",
+        "es": "De acuerdo, no lo he hecho.",
+    },
+    "identity_needed": {
+        "en": "For that I have to be sure who you are.",
+        "de": "Dafür muss ich sicher sein, wer Sie sind.",
+        "fr": "Pour cela, je dois être sûr de votre identité.",
+        "es": "Para eso debo estar seguro de quién es usted.",
+    },
+    "code_wrong": {
+        "en": "That is not the code I sent. Please look once more.",
+        "de": "Das ist nicht der Code, den ich geschickt habe. Bitte sehen Sie noch einmal nach.",
+        "fr": "Ce n'est pas le code que j'ai envoyé. Vérifiez encore une fois, s'il vous plaît.",
+        "es": "Ese no es el código que envié. Mírelo otra vez, por favor.",
+    },
+    "code_over": {
+        "en": "That code can no longer be used.",
+        "de": "Dieser Code gilt nicht mehr.",
+        "fr": "Ce code n'est plus valable.",
+        "es": "Ese código ya no es válido.",
+    },
+    "approval_asked": {
+        "en": "A colleague has to allow this first. I have asked, and I'll write to you here once it is decided.",
+        "de": "Das muss erst jemand aus unserem Team erlauben. Ich habe gefragt und schreibe Ihnen hier, sobald es "
+        "entschieden ist.",
+        "fr": "Un collègue doit d'abord l'autoriser. J'ai posé la question et je vous écrirai ici dès que c'est décidé.",
+        "es": "Primero tiene que autorizarlo un compañero. Ya lo he preguntado y le escribiré aquí cuando se decida.",
+    },
+    "approval_denied": {
+        "en": "Our team has looked at it and did not allow it, so nothing was done.",
+        "de": "Unser Team hat es geprüft und nicht erlaubt, es wurde also nichts gemacht.",
+        "fr": "Notre équipe l'a examiné et ne l'a pas autorisé : rien n'a été fait.",
+        "es": "Nuestro equipo lo ha revisado y no lo ha autorizado, así que no se ha hecho nada.",
+    },
+    "approval_late": {
+        "en": "Nobody could decide on this so far, so nothing was done. I've passed your conversation on to our team, and "
+        "a colleague will answer you here.",
+        "de": "Bisher konnte niemand darüber entscheiden, es wurde also nichts gemacht. Ich habe Ihr Gespräch an unser "
+        "Team weitergegeben, das Ihnen hier antwortet.",
+        "fr": "Personne n'a encore pu décider, rien n'a donc été fait. J'ai transmis votre conversation à notre équipe, "
+        "un collègue vous répondra ici.",
+        "es": "Nadie ha podido decidirlo todavía, así que no se ha hecho nada. He pasado su conversación a nuestro equipo "
+        "y un compañero le responderá aquí.",
+    },
+    "call_started": {
+        "en": "I've started that. It takes a few minutes; I'll write to you here as soon as it is done.",
+        "de": "Ich habe das angestoßen. Es dauert ein paar Minuten; ich schreibe Ihnen hier, sobald es fertig ist.",
+        "fr": "C'est lancé. Cela prend quelques minutes ; je vous écrirai ici dès que ce sera fait.",
+        "es": "Ya está en marcha. Tarda unos minutos; le escribiré aquí en cuanto esté listo.",
+    },
+    "call_done": {
+        "en": "That is done.",
+        "de": "Das ist erledigt.",
+        "fr": "C'est fait.",
+        "es": "Ya está hecho.",
+    },
+    "call_failed": {
+        "en": "I'm sorry, that did not work.",
+        "de": "Es tut mir leid, das hat nicht geklappt.",
+        "fr": "Je suis désolé, cela n'a pas fonctionné.",
+        "es": "Lo siento, no ha funcionado.",
+    },
     "working": {
         "en": "is looking into it…",
         "de": "sieht nach …",

@@ -16,7 +16,16 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from supportbot.quantities import Dollars, Wait, Whole, seconds
 from supportbot.shapes import Secret, Section, Text, Url, misplaced
 
-BOUND = ("customer.id", "customer.name", "identity.customer", "identity.name", "conversation", "channel", "locale", "key")
+BOUND = (
+    "customer.id",
+    "customer.name",
+    "identity.customer",
+    "identity.name",
+    "conversation",
+    "channel",
+    "locale",
+    "key",
+)
 """What an argument may be bound to, beside `identity.claims.NAME`, `slots.NAME` and `secrets.NAME`."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
@@ -31,9 +40,7 @@ _SERVER = re.compile(r"[a-z][a-z0-9_-]{0,31}\Z")
 
 def _bound(text: str) -> str:
     if text not in BOUND and not _BOUND.match(text):
-        raise ValueError(
-            f"must be one of {', '.join(BOUND)}, or identity.claims.NAME, slots.NAME, secrets.NAME"
-        )
+        raise ValueError(f"must be one of {', '.join(BOUND)}, or identity.claims.NAME, slots.NAME, secrets.NAME")
     return text
 
 
@@ -106,8 +113,8 @@ class Rules(Section):
     """Arguments that the server puts in and the model does not see, such as {customer_id: identity.customer}."""
     requires: Literal["verified", "nothing"] | None = None
     """verified: the customer must have proven who they are."""
-    confirm: bool | None = None
-    """The customer is asked first, with the exact arguments."""
+    confirm: bool | Text | Mapping[str, Text] | None = None
+    """The customer is asked first, with the exact arguments; or in your own words, with {{ argument }} for each."""
     approve: Literal["human", "nothing"] | None = None
     """human: a person must allow each call."""
     limits: tuple[LimitRule, ...] | None = None
@@ -149,7 +156,7 @@ class HttpTool(_Http):
     @field_validator("parameters")
     @classmethod
     def _as_schema(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        if "type" in value and isinstance(value["type"], str) or "$ref" in value or "properties" in value:
+        if ("type" in value and isinstance(value["type"], str)) or "$ref" in value or "properties" in value:
             return value
         schema = {"type": "object", "properties": dict(value), "required": list(value)}
         return {**schema, "additionalProperties": False}
@@ -159,7 +166,9 @@ class HttpTool(_Http):
         known = {*self.parameters.get("properties", {}), *(self.bind or {})}
         for name in _ARGUMENT.findall(self.request):
             if name not in known:
-                raise misplaced(f"the path has {{{name}}}, which is no argument: name it in `parameters`", "request")
+                raise misplaced(
+                    f"the path has {{{name}}}, which is no argument: name it in `parameters`", "request"
+                )
         return self
 
 
@@ -252,5 +261,7 @@ class McpServer(Section):
     @model_validator(mode="after")
     def _one_way(self) -> McpServer:
         if bool(self.command) == (self.url is not None):
-            raise misplaced("an MCP server has either a `command` or a `url`", "command" if self.command else "url")
+            raise misplaced(
+                "an MCP server has either a `command` or a `url`", "command" if self.command else "url"
+            )
         return self

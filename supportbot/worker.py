@@ -128,7 +128,7 @@ class Worker:
         spent: tuple[Usage, ...] = ()
         for restart in range(MAX_RESTARTS + 1):
             attempt = Attempt(house, start)
-            async with at_work(house, start):
+            async with at_work(house, start, attempt.sign):
                 outcome = await attempt.outcome()
             if restart == MAX_RESTARTS or not attempt.may_restart:
                 break
@@ -162,6 +162,8 @@ class Worker:
             house.waits.nothing_for(channel, ids)
         if outcome.timers:
             house.timers_set()
+        if any(call.waits_for == "tool" and call.status == "waiting" for call in outcome.calls):
+            house.jobs_set()
         return house.clock() if committed.more else None
 
 

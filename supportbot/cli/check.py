@@ -17,6 +17,7 @@ from supportbot.config import BotFiles, Finding, flow_findings, load, resolve_mo
 from supportbot.errors import ConfigError, Problem
 from supportbot.prompts import Prompts, Situation
 from supportbot.sandbox import TemplateFailed, Templates
+from supportbot.toolroom import ToolRoom
 from supportbot.types import Hit, User
 
 _SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -50,15 +51,14 @@ def _print_json(lines: list[tuple[Any, str]]) -> None:
 def _deeper(files: BotFiles) -> tuple[Finding, ...]:
     """What shows only when the parts meet: tools in flows, channels, articles. ConfigError has all their problems."""
     problems: list[Problem] = []
-    tools = _tried(lambda: assembly.toolbox(files, lambda *args, **facts: None), problems)
+    tools = _tried(lambda: ToolRoom(files, lambda *args, **facts: None), problems)
     adapters = _tried(lambda: assembly.adapters(files), problems)
     for part in (assembly.database, assembly.articles, assembly.own_files):
         _tried(lambda part=part: part(files), problems)  # type: ignore[misc]  # mypy cannot type the default
     if problems:
         raise ConfigError(problems)
-    specs = {spec.name: spec for spec in tools.specs(include_private=True)}
     return (
-        *flow_findings(files, specs),
+        *flow_findings(files, tools.for_flows()),
         *_missing_key(files),
         *_prompts(files),
         *looks.warnings(files, adapters),

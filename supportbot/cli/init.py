@@ -9,7 +9,7 @@ from pathlib import Path
 from supportbot.config import bundled, schemas
 from supportbot.errors import UsageError
 
-_FOLDERS = ("flows", "prompts", "knowledge")
+_FOLDERS = ("flows", "prompts", "knowledge", "tools")
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 

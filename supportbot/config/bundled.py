@@ -6,7 +6,7 @@ from pathlib import Path
 
 from supportbot.errors import UsageError
 
-KINDS = ("flows", "prompts", "knowledge", "config.example.yaml", "shop_tools.py", "shop.sql")
+KINDS = ("flows", "prompts", "knowledge", "tools", "config.example.yaml", "shop_tools.py", "shop.sql")
 
 
 def bundled(kind: str) -> Path:

@@ -10,7 +10,7 @@ from supportbot.dialogue.check import Finding, check
 from supportbot.dialogue.flow import Flow, FlowBook, FlowError, build
 from supportbot.dialogue.place import cancel, correct, enter, waiting
 from supportbot.dialogue.run import Advanced, NeedModel, NeedTool, advance
-from supportbot.dialogue.slots import Invalid, Valid
+from supportbot.dialogue.slots import Invalid, Valid, consent
 from supportbot.dialogue.specimens import Specimen, specimens
 from supportbot.dialogue.understand import Words, language, understand
 
@@ -34,6 +34,7 @@ __all__ = [
     "build",
     "cancel",
     "check",
+    "consent",
     "correct",
     "enter",
     "fits",

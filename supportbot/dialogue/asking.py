@@ -38,6 +38,8 @@ class Scene:
     region: str
     texts: Mapping[str, str]
     max_steps: int = 200
+    verify: str = ""
+    """The flow that finds out who the customer is, for calls that need to know."""
 
 
 @dataclass(frozen=True, slots=True)

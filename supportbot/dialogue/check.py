@@ -29,7 +29,7 @@ from supportbot.dialogue.slots import button_ids
 from supportbot.dialogue.wording import base, words
 from supportbot.types import ToolSpec
 
-KNOWN = frozenset({"user", "bot", "persona", "channel", "locale", "today", "error"})
+KNOWN = frozenset({"user", "bot", "persona", "channel", "locale", "today", "error", "identity"})
 BUILT_IN_BUTTONS = frozenset({"cancel", "help", "human"})
 BUILT_IN_COMMANDS = frozenset({"/cancel", "/help", "/human"})
 

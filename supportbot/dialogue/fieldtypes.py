@@ -10,7 +10,9 @@ from pydantic import AfterValidator, Field
 from supportbot.dialogue.expr import compile_expr
 from supportbot.dialogue.patterns import compile_pattern
 
-RESERVED = frozenset({"user", "bot", "persona", "channel", "locale", "slots", "value", "today", "error"})
+RESERVED = frozenset(
+    {"user", "bot", "persona", "channel", "locale", "slots", "value", "today", "error", "identity"}
+)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 _COMMAND = re.compile(r"/[a-z][a-z0-9_-]{0,31}\Z")

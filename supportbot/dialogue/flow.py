@@ -303,7 +303,15 @@ def _model(step: grammar.ModelStep) -> Generate:
 
 def _call(step: grammar.CallStep) -> Call:
     arguments = {name: compile_value(value) for name, value in step.with_.items()}
-    return Call(step.call, arguments, step.into or "", _branch(step.otherwise), step.name or "")
+    return Call(
+        step.call,
+        arguments,
+        step.into or "",
+        _branch(step.otherwise),
+        _wording(step.confirm),
+        _branch(step.declined),
+        step.name or "",
+    )
 
 
 def _handoff(step: grammar.HandoffStep) -> HandOver:

@@ -273,11 +273,14 @@ class ModelStep(Named):
 
 
 class CallStep(Named):
-    """Calls a tool."""
+    """Calls a tool. `confirm` are the words in which the customer is asked first, if the tool wants that; `declined`
+    the steps after a no."""
 
     call: ToolName
     with_: Mapping[str, Any] = Field(default={}, alias="with")
     into: SlotName | None = None
+    confirm: Text | None = None
+    declined: Steps | None = None
     otherwise: Steps | None = None
 
 

@@ -48,6 +48,8 @@ def wordings_of(step: Step) -> Iterator[tuple[Path, Wording]]:
             yield ("choices", index), choice.label
     elif isinstance(step, HandOver) and step.say is not None:
         yield ("handoff", "say"), step.say
+    elif isinstance(step, Call) and step.confirm is not None:
+        yield ("confirm",), step.confirm
 
 
 def _names(text: str) -> frozenset[str]:

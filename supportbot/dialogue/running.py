@@ -14,8 +14,11 @@ from supportbot.types import FlowState, Frame, HandOff, ModelAnswer, ModelFailed
 
 @dataclass(frozen=True, slots=True)
 class NeedTool:
+    """`confirm` is the question to the customer in the flow's own words, "" for the house's."""
+
     name: str
     arguments: Mapping[str, Any]
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,22 @@ def _yes_no(asked: _Asked, text: str) -> Valid | Invalid:
     return Invalid("yes_no")
 
 
+def consent(text: str, locale: str) -> bool | None:
+    """True for a message that says yes and nothing else, False for one that begins with a no; None for any other."""
+    heard = [word for word in words(text) if word not in _POLITE]
+    if text.strip() in _THUMBS:
+        return _THUMBS[text.strip()]
+    for language in dict.fromkeys((base(locale), "en")):
+        yes, no = (
+            {"".join(words(part)) for part in side.split()} for side in _YES_NO.get(language, _YES_NO["en"])
+        )
+        if heard and (set(heard) <= yes or "".join(heard) in yes):
+            return True
+        if heard and heard[0] in no and not yes & set(heard):
+            return False
+    return None
+
+
 def _side(heard: list[str], yes: set[str], no: set[str]) -> bool | None:
     """True or False if the sentence begins with one side's word and has none of the other's."""
     if not heard or len(heard) > 8:

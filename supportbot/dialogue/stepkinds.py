@@ -97,10 +97,14 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """`confirm` asks the customer in the step's own words, if the tool wants to be confirmed; `declined` follows a no."""
+
     tool: str
     arguments: Mapping[str, Value]
     into: str = ""
     branch: tuple[Step, ...] | None = None
+    confirm: Wording | None = None
+    declined: tuple[Step, ...] | None = None
     name: str = ""
 
 
@@ -152,3 +156,5 @@ def branches(step: Step) -> Iterator[tuple[Path, tuple[Step, ...]]]:
         yield ("else",), step.else_
     elif isinstance(step, Ask | Call | Generate):
         yield ("otherwise",), step.branch or ()
+        if isinstance(step, Call):
+            yield ("declined",), step.declined or ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from supportbot.dialogue.asking import Scene, buttons, files, say
@@ -120,7 +121,8 @@ def run_call(run: Run, step: Call) -> Going:
         if step.branch is None:
             raise
         return _without(run, str(error))
-    result = yield NeedTool(step.tool, arguments)
+    confirm = say(run.scene, step.confirm, run.slots) if step.confirm else ""
+    result = yield NeedTool(step.tool, arguments, confirm)
     failed = result.error if isinstance(result, ToolResult) else "failed"
     run.note("call", tool=step.tool, error=failed)
     if isinstance(result, ToolResult) and not failed:
@@ -128,12 +130,40 @@ def run_call(run: Run, step: Call) -> Going:
             run.slots[step.into] = plain(result.value)
         return after(run.flow, run.top.at)
     content = result.content if isinstance(result, ToolResult) else ""
-    if failed == "unknown_outcome":
+    if failed == "held":  # the step is run again when it may be done, or may not
+        run.waits = True
+    elif failed == "declined":
+        return _declined(run, step, content)
+    elif failed == "unverified" and _verifies(run):
+        pass
+    elif failed == "unknown_outcome":
         run.hand_over("unknown_outcome", f"The action {step.tool} was started; its outcome is unknown.")
     elif step.branch is not None:
         return _without(run, content)
     else:
         run.hand_over("tool_failed", f"The tool {step.tool} failed ({failed}): {content}"[:500])
+    return None
+
+
+def _verifies(run: Run) -> bool:
+    """Goes into the flow that finds out who the customer is; once, and the call is tried again behind it."""
+    flow = run.book.flows.get(run.scene.verify)
+    open_already = any(frame.flow == run.scene.verify for frame in run.frames)
+    if flow is None or open_already or run.top.tries or len(run.frames) >= MAX_FRAMES:
+        return False
+    run.note("flow", name=flow.name)
+    run.frames[-1] = replace(run.top, tries=1)
+    run.frames.append(Frame(flow.name, flow.digest))
+    return True
+
+
+def _declined(run: Run, step: Call, why: str) -> Path | None:
+    """The customer, or a colleague, said no."""
+    run.slots["error"] = why
+    if step.declined is not None:
+        return into(run.flow, run.top.at, "declined")
+    run.replies.append(Reply(why))
+    run.frames.clear()
     return None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supportbot import history
+from supportbot.engine import calls
 from supportbot.engine.draft import EDITED, Draft
 from supportbot.types import HANDOFF_REASONS, HandOff, Handoff, Message, Reply, Timer, Turn
 
@@ -42,6 +43,7 @@ def open_handoff(
     if not command.told:
         draft.say(Reply(draft.text(notice)))
     draft.leave_flows()
+    calls.drop_all(draft)
     draft.trace("handoff", reason=command.reason, detail=draft.handoff.detail)
     draft.event("handoff.requested", {**_facts(draft, transcript=True), "slots": dict(slots or {})})
     draft.wake(Timer(DEADLINE, draft.handoff.deadline, {"handoff": draft.handoff.id}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,18 +12,21 @@ from supportbot import tokens
 from supportbot.engine.arriving import OUTSIDE, folded, pressed
 from supportbot.engine.script import Moment, Script
 from supportbot.types import (
+    UNPROVEN,
     Action,
     Attachment,
     Button,
     ChatMessage,
     FlowState,
     Handoff,
+    Identity,
     Inbound,
     Message,
     Outcome,
     OutgoingKind,
     Reply,
     Result,
+    Standing,
     Timer,
     ToolCall,
     ToolResult,
@@ -31,6 +35,7 @@ from supportbot.types import (
     TurnInput,
     Usage,
     User,
+    WaitingCall,
 )
 
 EDITED = "[changed an earlier message to:]"
@@ -68,6 +73,12 @@ def _readable(turn: Turn, author: User) -> Turn:
     return replace(turn, messages=tuple(one for one in turn.messages if one.only in ("", author.id)))
 
 
+def _call_id(message: Message) -> str:
+    """The waiting call that a row of the house's own is about."""
+    about = message.event.data.get("call") if message.event is not None else None
+    return about if message.kind in ("timer", "call") and isinstance(about, str) else ""
+
+
 def _is_private(action: Action | None) -> bool:
     return action is not None and action.press.endswith(_PRIVATE)
 
@@ -81,12 +92,20 @@ class Draft:
         self.script = script
         self.moment = moment
         first = batch[0].message
+        self.calls: dict[str, WaitingCall] = {call.id: call for call in start.calls}
+        """The conversation's waiting calls, by id, as they stand now."""
+        self.answers: dict[str, ToolResult] = {}
+        """What waiting calls came to in this turn."""
+        waited = self.calls.get(_call_id(first))
         self.author: User = first.user if first.kind in OUTSIDE else _owned(start)
+        if waited is not None:
+            self.author = User(waited.author, waited.author_name)
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
         self.batch = _said(batch, start)
         self.turns, self.shared, secret = start.turns, any(row.message.shared for row in batch), False
+        self.shared = self.shared or (waited is not None and waited.shared)
         if self.shared or first.kind not in OUTSIDE:
             self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
             secret = any(message.only for turn in self.turns for message in turn.messages)
@@ -95,6 +114,10 @@ class Draft:
         known = self.state.personal or secret
         self.personal = any(_is_private(row.message.action) for row in batch) or (self.shared and known)
         """Something that only the customer may read has been looked up, or was pressed."""
+        self.standing = start.standings.get(self.author.id, Standing())
+        self.tool_calls = 0
+        self.misread: Counter[str] = Counter()
+        """How often the model gave a tool arguments that do not fit."""
         self.read = False
         """A model has read the turn, so it is the model's to speak of what it was not shown."""
         self.unread: tuple[tuple[Attachment, str], ...] = ()
@@ -108,6 +131,9 @@ class Draft:
         self.replies: list[Reply] = []
         self.summary: str | None = None
         self.cut: int | None = None
+        self._standing = self.standing
+        self._fresh = 0
+        self._changed_calls: dict[str, WaitingCall] = {}
         self._states: dict[str, FlowState] = {}
         self._reset = False
         self._events: list[tuple[OutgoingKind, Mapping[str, Any]]] = []
@@ -115,6 +141,9 @@ class Draft:
         self._stop_timers: list[str] = []
         self._usage: list[Usage] = []
         self._trace: list[Mapping[str, Any]] = []
+        for row in self.batch:
+            if row.message.identity is not None and row.message.user.id == self.author.id:
+                self.standing = replace(self.standing, identity=row.message.identity)
 
     # what is said
     def text(self, key: str, **values: object) -> str:
@@ -180,13 +209,30 @@ class Draft:
     def looked_up(self, tool: str, result: Result) -> None:
         """From here on the turn may know something of its author that others must not read."""
         found = not isinstance(result, ToolResult) or result.error or result.value not in (None, "", [], {})
-        if found and tool not in self.script.public_tools:
+        if found and not self.script.is_public(tool):
             self.personal = True
 
     def forget_pictures(self) -> None:
         """The model does not take them: it goes on with the words, and the history keeps those only."""
         self.past = tuple(replace(message, images=()) for message in self.past)
         self.turn = [replace(message, images=()) for message in self.turn]
+
+    # who the author is, and what waits
+    @property
+    def identity(self) -> Identity:
+        """Who the author has proven to be."""
+        known = self.standing.identity
+        return known if known.holds(self.moment.now) else UNPROVEN
+
+    def change_call(self, call: WaitingCall) -> WaitingCall:
+        self.calls[call.id] = self._changed_calls[call.id] = call
+        return call
+
+    def fresh(self, prefix: str) -> str:
+        """A random id that is the same in every replay of the turn."""
+        self._fresh += 1
+        seed = f"{self.moment.secret or self.moment.handoff_id} {self._fresh}"
+        return f"{prefix}_{hashlib.blake2b(seed.encode(), digest_size=16).hexdigest()}"
 
     # what is remembered
     def trace(self, step: str, **facts: object) -> None:
@@ -246,6 +292,9 @@ class Draft:
             trace=Trace(tuple(self._trace), self.script.digest),
             cut=self.cut,
             summary=self.summary,
+            standings={self.author.id: self.standing} if self.standing != self._standing else {},
+            calls=tuple(self._changed_calls.values()),
+            user=self.author,
             withdrawn=tuple(self.withdrawn),
             locale=self.learned if self.learned not in ("", self.start.conversation.locale) else None,
         )

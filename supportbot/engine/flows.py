@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supportbot.dialogue import Advanced, Heard, NeedModel, NeedTool, Scene, advance, enter
-from supportbot.engine import desk
+from supportbot.engine import calls, desk, identity
 from supportbot.engine.draft import Draft
 from supportbot.engine.talk import Steps, situation
 from supportbot.texts import TEXTS
@@ -25,6 +25,7 @@ _TEXTS = tuple(
     for key in TEXTS
     if key in ("choose_number", "cancelled", "flow_changed", "yes", "no") or key.startswith(("invalid", "share_"))
 )
+_IDENTITY = tuple(tool.name for tool in identity.TOOLS)
 
 
 def scene(draft: Draft) -> Scene:
@@ -39,6 +40,7 @@ def scene(draft: Draft) -> Scene:
         today=draft.moment.at.date(),
         region=script.region,
         texts={key: draft.text(key) for key in _TEXTS},
+        verify=script.proofs.flow,
     )
 
 
@@ -49,6 +51,7 @@ def flow_values(draft: Draft) -> Mapping[str, Any]:
         "user": {"id": draft.author.id, "name": draft.author.name},
         "channel": draft.start.conversation.address.channel,
         "locale": draft.locale,
+        "identity": {"customer": draft.identity.customer, "name": draft.identity.name},
     }
 
 
@@ -81,10 +84,10 @@ def _land(draft: Draft, advanced: Advanced) -> None:
 
 def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:
     if isinstance(need, NeedTool):
-        result = yield CallTool(need.name, need.arguments, draft.author, locale=draft.locale)
-        draft.looked_up(need.name, result)
-        draft.trace("tool", name=need.name, error=getattr(result, "error", ""))
-        return result
+        if need.name in _IDENTITY and draft.script.proofs.send_code:
+            return (yield from identity.perform(draft, need.name, need.arguments))
+        call = CallTool(need.name, need.arguments, draft.author, locale=draft.locale)
+        return (yield from calls.perform(draft, call, "flow", question=need.confirm))
     messages = draft.script.prompts.messages(
         situation(draft, ()), draft.past, tuple(draft.turn), summary=draft.recap, instruction=need.instruction
     )

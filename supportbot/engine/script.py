@@ -12,7 +12,17 @@ from supportbot.history import Limits
 from supportbot.persona import Persona
 from supportbot.prompts import Prompts
 from supportbot.sandbox import Templates
-from supportbot.types import ToolSpec
+from supportbot.types import ToolSpec, ToolTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """How customers prove who they are: the flow that asks, the tool that sends a code, and how long each lasts (s)."""
+
+    flow: str = ""
+    send_code: str = ""
+    code_lasts: float = 600.0
+    lasts: float = 1_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +30,8 @@ class Script:
     """One version of the bot. `digest` names the version in traces; `has_model` is False when no key was found.
 
     `handoff_deadline` and `handoff_ceiling` in seconds after the request. `count` gives a text's tokens.
-    `max_calls` bounds the model calls of one turn. `overdue` says what ends a message that nobody answered in time.
+    `max_calls` bounds the model calls of one turn, `max_tool_calls` the tools it calls. A question whether a call may run
+    is open for `consent_lasts` seconds, to a human for `approval_lasts`. `overdue` says what ends a message that nobody answered in time.
     """
 
     bot_name: str
@@ -36,13 +47,17 @@ class Script:
     tools: tuple[ToolSpec, ...] = ()
     has_model: bool = False
     has_articles: bool = False
-    public_tools: frozenset[str] = frozenset()
-    """Tools whose results anyone may read; after any other's a reply in a shared place is for the customer alone."""
+    terms: Mapping[str, ToolTerms] = field(default_factory=dict)
+    """What holds for each tool. After any but a public one's result a reply in a shared place is for the customer alone."""
+    proofs: Proofs = field(default_factory=lambda: Proofs())
+    consent_lasts: float = 900.0
+    approval_lasts: float = 86_400.0
     sees: bool = False
     """The model is shown the pictures that customers send."""
     handoff_deadline: float = 900.0
     handoff_ceiling: float = 86_400.0
     max_calls: int = 24
+    max_tool_calls: int = 60
     max_message_chars: int = 8_000
     overdue: str = "handoff"
     region: str = "US"
@@ -52,6 +67,17 @@ class Script:
         """A fixed text in the customer's language, the persona's own wording first."""
         return texts.text(key, locale, self.overrides, **values)
 
+    def in_language(self, by_locale: Mapping[str, str], locale: str) -> str:
+        """The text in the customer's language, the bot's, or any."""
+        for wanted in (locale, locale.partition("-")[0], "", self.locale, self.locale.partition("-")[0]):
+            if wanted in by_locale:
+                return by_locale[wanted]
+        return next(iter(by_locale.values()), "")
+
+    def is_public(self, tool: str) -> bool:
+        """Whether anyone may read what the tool gives."""
+        return tool in self.terms and self.terms[tool].public
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -59,6 +85,7 @@ class Moment:
 
     now: float
     handoff_id: str
+    secret: str = ""
     attempt: int = 1
     overdue: bool = False
     unsure: str = ""

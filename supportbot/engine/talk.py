@@ -6,13 +6,15 @@ from collections.abc import Generator
 from typing import Any
 
 from supportbot.dialogue import waiting
-from supportbot.engine import desk
+from supportbot.engine import calls, desk
 from supportbot.engine.decisions import RESERVED, decision, offered_tools
 from supportbot.engine.draft import Draft
 from supportbot.prompts import Situation
 from supportbot.types import (
+    Answer,
     AskModel,
     CallTool,
+    CallTools,
     Command,
     Effect,
     HandOff,
@@ -24,11 +26,18 @@ from supportbot.types import (
     Result,
     Search,
     SearchResult,
+    StartFlow,
+    ToolCall,
     ToolResult,
+    ToolResults,
 )
 
 Steps = Generator[Effect, Result, Any]
 
+REPAIRS = 2
+"""How often the model may mend the arguments of one tool in one turn."""
+_WAITING = "Not done yet: it waits for a yes, a proof of identity, a colleague, or its own end. The customer has been told."
+_REFUSED = "refused: unknown or not possible now"
 _EMPTY = ModelFailed("empty", "The answer has neither words nor calls.")
 
 
@@ -55,6 +64,15 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
         if not (yield from _offline(draft, question, hits)):
             desk.open_handoff(draft, HandOff("no_answer"))
         return None
+    return (yield from _talk(draft, question, hits))
+
+
+def go_on_talking(draft: Draft) -> Generator[Effect, Result, Command | None]:
+    """The same after a call that waited: the model reads its result and tells the customer."""
+    return (yield from _talk(draft, "", ()))
+
+
+def _talk(draft: Draft, question: str, hits: tuple[Hit, ...]) -> Generator[Effect, Result, Command | None]:
     for _ in range(draft.script.max_calls):
         result = yield AskModel(_request(draft, question, hits), stream=True)
         draft.spend(getattr(result, "usage", ()))
@@ -72,6 +90,8 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
             draft.say(Reply(result.text))
             return None
         command = yield from _calls(draft, result)
+        if isinstance(command, Answer):
+            return _step_up(draft)
         if command is not None:
             return command
     desk.open_handoff(draft, HandOff("error", f"The model made {draft.script.max_calls} calls without an answer."))
@@ -122,29 +142,99 @@ def _asking(draft: Draft) -> str:
 
 
 def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Command | None]:
-    """Carries out the model's calls in order; a decision among them becomes a command and ends the loop."""
+    """Carries out the model's calls in order; a decision among them becomes a command and ends the loop.
+
+    So does a call that waits for somebody now: what there is to say about it has been said.
+    """
     draft.called(answer.text, answer.tool_calls)
     command: Command | None = None
-    for call in answer.tool_calls:
-        if call.name in RESERVED:
-            decided = None if command else decision(draft, call)
-            draft.returned(call.id, "done" if decided else "refused: unknown or not possible now")
-            command = command or decided
-        elif command is not None:
-            draft.returned(call.id, "not called: the conversation went on elsewhere")
+    waits = False
+    for group in _groups(draft, answer.tool_calls):
+        reserved = group[0].name in RESERVED
+        if command is not None or waits:
+            _left_out(draft, group, _REFUSED if reserved else "not called: the conversation went on elsewhere")
+        elif reserved:
+            command = decision(draft, group[0])
+            draft.returned(group[0].id, "done" if command else _REFUSED)
         else:
-            result = yield CallTool(call.name, call.arguments, draft.author, call.id, draft.locale)
-            draft.looked_up(call.name, result)
-            content = result.content if isinstance(result, ToolResult) else "failed"
-            draft.returned(call.id, content)
-            draft.trace("tool", name=call.name, error=getattr(result, "error", ""))
-            if getattr(result, "error", "") == "unknown_outcome":
-                command = HandOff(
-                    "unknown_outcome", f"The action {call.name} was started; its outcome is unknown."
-                )
+            for call, result in zip(group, (yield from _called(draft, group)), strict=True):
+                waits = waits or result == calls.HELD
+                draft.returned(call.id, _WAITING if result == calls.HELD else _told(draft, call, result))
+                if result.error == "unknown_outcome":
+                    detail = f"The action {call.name} was started; its outcome is unknown."
+                    command = HandOff("unknown_outcome", detail)
     if command is not None and answer.text.strip():
         draft.replies.append(draft.addressed(Reply(answer.text)))
-    return command
+    return command or (Answer() if waits else None)
+
+
+def _step_up(draft: Draft) -> Command | None:
+    """The flow that finds out who the customer is, if that is what the turn waits for."""
+    wanted = any(
+        call.waits_for == "identity" and call.status == "waiting" and call.author == draft.author.id
+        for call in draft.calls.values()
+    )
+    return StartFlow(draft.script.proofs.flow) if wanted else None
+
+
+def _groups(draft: Draft, asked: tuple[ToolCall, ...]) -> list[list[ToolCall]]:
+    """The calls in order; neighbours without effects together, so that they can run side by side."""
+    groups: list[list[ToolCall]] = []
+    together = False
+    for call in asked:
+        reads = call.name in draft.script.terms and not draft.script.terms[call.name].effects
+        if reads and together:
+            groups[-1].append(call)
+        else:
+            groups.append([call])
+        together = reads
+    return groups
+
+
+def _left_out(draft: Draft, group: list[ToolCall], why: str) -> None:
+    for call in group:
+        draft.returned(call.id, why)
+
+
+def _called(draft: Draft, group: list[ToolCall]) -> Generator[Effect, Result, list[ToolResult]]:
+    """One result for each call."""
+    refused = [_spent(draft, call) for call in group]
+    effects = tuple(
+        CallTool(call.name, call.arguments, draft.author, call.id, draft.locale, draft.identity)
+        for call, why in zip(group, refused, strict=True)
+        if why is None
+    )
+    if len(effects) > 1:
+        together = yield CallTools(effects)
+        found = together.results if isinstance(together, ToolResults) else ()
+        done = [calls.settle(draft, one, "model", result) for one, result in zip(effects, found, strict=True)]
+    else:
+        done = []
+        for effect in effects:
+            done.append((yield from calls.perform(draft, effect, "model")))
+    results = iter(done)
+    return [next(results) if why is None else why for why in refused]
+
+
+def _spent(draft: Draft, call: ToolCall) -> ToolResult | None:
+    """Why the model may not make this call any more in this turn."""
+    draft.tool_calls += 1
+    if draft.tool_calls > draft.script.max_tool_calls:
+        return ToolResult(f"Error: not called: {draft.script.max_tool_calls} calls are enough.", error="limit")
+    if draft.misread[call.name] > REPAIRS:
+        return ToolResult(
+            f"Error: not called: {call.name} cannot be used any more for this answer.", error="limit"
+        )
+    return None
+
+
+def _told(draft: Draft, call: ToolCall, result: ToolResult) -> str:
+    """What the model reads of a result; arguments that do not fit may be mended twice."""
+    if result.error not in ("bad_json", "bad_arguments"):
+        return result.content
+    draft.misread[call.name] += 1
+    over = draft.misread[call.name] > REPAIRS
+    return f"{result.content} Do not call {call.name} again for this answer." if over else result.content
 
 
 def _ladder(

@@ -18,7 +18,7 @@ from supportbot.dialogue import (
     understand,
     waiting,
 )
-from supportbot.engine import desk
+from supportbot.engine import calls, desk, resuming
 from supportbot.engine.arriving import OUTSIDE, batch, fetched
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
@@ -33,6 +33,7 @@ from supportbot.types import (
     ChatMessage,
     Command,
     Correct,
+    Decide,
     Effect,
     Event,
     HandOff,
@@ -65,7 +66,9 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
     rows = batch(start.pending, everyone=moment.overdue or owned)
     draft = Draft(start, rows, script, moment)
     first = rows[0].message
-    if first.kind == "timer":
+    if first.kind == "call" or (first.kind == "timer" and _is_call_timer(first)):
+        yield from _waited(draft, first)
+    elif first.kind == "timer":
         desk.timer(draft, first)
     elif first.kind not in OUTSIDE:
         desk.human(draft, first)
@@ -85,6 +88,32 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
             yield from _customer(draft)
             _never_silent(draft)
     return draft.outcome()
+
+
+def _is_call_timer(message: Message) -> bool:
+    return message.event is not None and message.event.name.startswith(calls.TIMER)
+
+
+def _waited(draft: Draft, message: Message) -> Steps:
+    """A call that waited was decided, is done, or has waited too long. While a human has the word, nothing is said."""
+    if draft.moment.unsure or draft.moment.attempt > MAX_ATTEMPTS:
+        detail = draft.moment.unsure or f"The bot failed {draft.moment.attempt - 1} times at what a call came to."
+        desk.open_handoff(draft, HandOff("unknown_outcome" if draft.moment.unsure else "error", detail))
+        return
+    if draft.handoff is not None and draft.handoff.open:
+        resuming.note(draft, message)
+        return
+    yield from _trim(draft)
+    command = yield from resuming.row(draft, message)
+    if command is not None:
+        yield from apply(draft, command, message)
+    yield from _once_proven(draft, message)
+
+
+def _once_proven(draft: Draft, message: Message) -> Steps:
+    command = yield from resuming.after_flows(draft)
+    if command is not None:
+        yield from apply(draft, command, message)
 
 
 def _given_up(moment: Moment) -> bool:
@@ -144,7 +173,7 @@ def _customer(draft: Draft) -> Steps:
         draft.learn(_known_language(draft, message.text))
     if not message.text and message.action is None and not message.attachments:
         _help(draft)
-    elif message.action is not None and not message.action.id:
+    elif message.action is not None and (not message.action.id or calls.closed(draft, message)):
         _closed(draft)
     elif message.kind == "message.edited" and draft.state.frames:
         draft.say(Reply(draft.text("edited_late")))
@@ -156,7 +185,9 @@ def _customer(draft: Draft) -> Steps:
             _ask_again(draft)
     else:
         message = replace(message, kind="action" if message.action else "message")
-        yield from apply(draft, _understood(draft, message), message)
+        yield from apply(draft, calls.answered(draft, message) or _understood(draft, message), message)
+        yield from _once_proven(draft, message)
+        calls.ask_again(draft)
         if not _seen(draft, message):
             _unread(draft, message, beside=True)
 
@@ -312,8 +343,13 @@ def apply(draft: Draft, command: Command, message: Message) -> Steps:
         case Correct(name, value):
             _correct(draft, name, value)
         case Cancel():
-            draft.say(Reply(draft.text("cancelled" if draft.state.frames else "nothing_to_cancel")))
+            waited = calls.drop_own(draft)
+            draft.say(Reply(draft.text("cancelled" if draft.state.frames or waited else "nothing_to_cancel")))
             draft.move(cancel(draft.state))
+        case Decide():
+            decided = yield from resuming.decide(draft, command)
+            if decided is not None:
+                yield from apply(draft, decided, message)
         case Help():
             _help(draft)
         case Answer():
@@ -335,7 +371,8 @@ def _answer(draft: Draft, message: Message) -> Steps:
     if not draft.state.frames:
         yield from _follow(draft, (yield from converse(draft, desk.heard(message))), message)
         return
-    if waiting(draft.state, draft.script.book) is None:
+    held = calls.asked(draft) is not None
+    if waiting(draft.state, draft.script.book) is None and not (held and draft.script.has_model):
         yield from resume_flow(draft, heard)
         return
     if draft.script.has_model:

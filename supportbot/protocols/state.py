@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from supportbot.types import (
     Aside,
+    CallWaits,
+    Charge,
+    ChargeOutcome,
     Committed,
     Conversation,
     Handoff,
@@ -14,13 +17,16 @@ from supportbot.types import (
     Job,
     JournalEntry,
     Lease,
+    LedgerEntry,
     Message,
     Outcome,
     Outgoing,
     Receipt,
+    Refused,
     Turn,
     TurnInput,
     Usage,
+    WaitingCall,
 )
 
 
@@ -67,11 +73,23 @@ class Store(Protocol):
     async def arrived(self, lease: Lease, *, after: int) -> tuple[Inbound, ...]:
         """Messages accepted for the conversation after inbox position `after`. StaleLease if outdated."""
 
-    async def journal(self, lease: Lease, entry: JournalEntry) -> None:
-        """Writes, or overwrites, one journal entry of the running turn. StaleLease if outdated."""
+    async def journal(
+        self, lease: Lease, entry: JournalEntry, ledger: Charge | tuple[str, ChargeOutcome, float] | None = None
+    ) -> Refused | None:
+        """Writes, or overwrites, one journal entry of the running turn. StaleLease if outdated.
+
+        With it goes, in the same transaction, a charge into the ledger, or (key, outcome, time) of one that is over. A
+        charge that is refused writes nothing at all.
+        """
 
     async def commit(self, lease: Lease, outcome: Outcome, *, now: float) -> Committed:
         """Writes the turn and ends the lease's fence. StaleLease if outdated."""
+
+    async def charge(self, charge: Charge) -> Refused | None:
+        """Enters a call that runs outside of a turn; None if it may run."""
+
+    async def settle(self, key: str, outcome: ChargeOutcome, *, now: float) -> None:
+        """Says what such a call came to."""
 
     async def seize(self, conversation: str, *, until: float) -> Lease:
         """A lease newer than anyone's, for the watchdog: whoever holds the turn can no longer commit it."""
@@ -131,6 +149,15 @@ class Store(Protocol):
 
     async def handoff(self, id: str) -> Handoff:
         """NotFound if there is none."""
+
+    async def calls(self, waits_for: CallWaits, *, limit: int = 100) -> tuple[tuple[str, WaitingCall], ...]:
+        """(conversation, call) of those that wait for this, oldest first."""
+
+    async def call(self, id: str) -> tuple[str, WaitingCall]:
+        """(conversation, call), also of one that waits no more. NotFound if there is none."""
+
+    async def ledger(self, *, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        """The newest calls with effects, newest first."""
 
     async def traces(self, conversation: str, *, limit: int = 1) -> tuple[Mapping[str, Any], ...]:
         """The newest turns' traces, newest first: {sequence, at, config, steps, usage}."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from supportbot.types import (
+    UNPROVEN,
     Hit,
     Identity,
     Limit,
@@ -79,7 +80,7 @@ class ToolContext:
     locale: str
     key: str
     slots: Mapping[str, Any] = field(default_factory=dict)
-    identity: Identity = Identity()
+    identity: Identity = UNPROVEN
     secrets: Mapping[str, str] = field(default_factory=Secrets)
     http: httpx2.AsyncClient | None = None
     progress: Callable[[str], None] = lambda text: None
@@ -107,7 +108,7 @@ class Tool:
 
     What must be so before it runs: `bound` arguments are put in by the server and are not in the model's schema, such as
     {"customer_id": "identity.customer"}. `requires` "verified": the customer has proven who they are. `confirm`: the
-    customer has said yes to exactly these arguments. `approve` "human": a person has. `limits` hold for all calls.
+    customer has said yes to exactly these arguments; a text, or texts by locale, are a template of the question. `approve` "human": a person has. `limits` hold for all calls.
 
     `recover(arguments, context)` is asked what a call that was interrupted came to: it gives its result, raises NotDone
     if it certainly did not take effect, and anything else if that cannot be known. Without it the outcome is unknown.
@@ -124,7 +125,7 @@ class Tool:
     timeout: float = 15.0
     bound: Mapping[str, str] = field(default_factory=dict)
     requires: Literal["", "verified"] = ""
-    confirm: bool = False
+    confirm: bool | str | Mapping[str, str] = False
     approve: Literal["", "human"] = ""
     limits: tuple[Limit, ...] = ()
     long: bool = False

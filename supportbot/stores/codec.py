@@ -23,6 +23,7 @@ from supportbot.types import (
     FlowState,
     Frame,
     Handoff,
+    Identity,
     Inbound,
     JournalEntry,
     Message,
@@ -40,6 +41,7 @@ Row = tuple[Any, ...]
 ROLES: tuple[Any, ...] = ("system", "user", "assistant", "tool")
 _ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
 LANE_SEPARATOR = "\x1f"
+_IDENTITY_FIELDS = tuple(field.name for field in fields(Identity))
 _HANDOFF_FIELDS = tuple(field.name for field in fields(Handoff))[:12]
 
 
@@ -107,6 +109,8 @@ def _message_extra(message: Message) -> str | None:
         extra["target"] = message.target
     if message.shared:
         extra["shared"] = True
+    if message.identity is not None:
+        extra["identity"] = identity_plain(message.identity)
     return dump(extra) if extra else None
 
 
@@ -126,8 +130,15 @@ def inbound(row: Row, address: Address) -> Inbound:
         digest=digest,
         target=extra.get("target", ""),
         shared=extra.get("shared", False),
+        identity=Identity(**extra["identity"]) if "identity" in extra else None,
     )
     return Inbound(position, message, received_at)
+
+
+def identity_plain(identity: Identity) -> dict[str, Any]:
+    """What differs from the default; `Identity(**plain)` reads it."""
+    plain = {name: getattr(identity, name) for name in _IDENTITY_FIELDS}
+    return {name: value for name, value in plain.items() if value}
 
 
 # --- history -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from supportbot.stores import codec, queries
+from supportbot.stores import authority, codec, queries
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.turns import held
 from supportbot.types import Committed, Lease, Outcome, Outgoing, User
@@ -19,14 +19,15 @@ NOTIFY = "@notify"
 
 @dataclass(frozen=True, slots=True)
 class EventRoutes:
-    """Which events leave: to the conversation's own channel if it is in `channels`, `handoff.*` to "@notify" too."""
+    """Which events leave: to the conversation's own channel if it is in `channels`, `handoff.*` and `approval.*` to
+    "@notify" too."""
 
     channels: Collection[str] = frozenset()
     notify: bool = False
 
     def of(self, kind: str, own: str) -> tuple[str, ...]:
         to_own = (own,) if own in self.channels else ()
-        to_notify = (NOTIFY,) if self.notify and kind.startswith("handoff.") else ()
+        to_notify = (NOTIFY,) if self.notify and kind.startswith(("handoff.", "approval.")) else ()
         return to_own + to_notify
 
 
@@ -42,6 +43,8 @@ class Packed:
     events: tuple[tuple[str, str], ...]
     usage: tuple[Row, ...]
     trace: bytes | None
+    standings: tuple[tuple[str, str], ...]
+    calls: tuple[tuple[Row, Row], ...]
     end: tuple[int | None, str | None, str | None]
 
 
@@ -56,6 +59,10 @@ def pack(outcome: Outcome) -> Packed:
         events=tuple((kind, codec.dump(data)) for kind, data in outcome.events),
         usage=tuple(codec.usage_columns(usage) for usage in outcome.usage),
         trace=codec.trace_body(outcome.trace),
+        standings=tuple(
+            (clean(author), authority.standing_body(one)) for author, one in outcome.standings.items()
+        ),
+        calls=tuple(authority.call_columns(call) for call in outcome.calls),
         end=(outcome.cut, _cleaned(outcome.summary), _cleaned(outcome.locale)),
     )
 
@@ -126,6 +133,10 @@ def _write_dialogue(turn: _Turn) -> None:
         connection.execute(queries.DROP_TIMER, (key, clean(name)))
     for columns in turn.packed.timers:
         connection.execute(queries.SET_TIMER, (key, *columns))
+    for author, body in turn.packed.standings:
+        connection.execute(queries.SET_STANDING, (key, author, body))
+    for before, behind in turn.packed.calls:
+        connection.execute(queries.SET_CALL, (*before, key, *behind))
     if outcome.handoff is not None:
         connection.execute(queries.SET_HANDOFF, codec.handoff_columns(outcome.handoff, key))
 
@@ -142,6 +153,8 @@ def _addressee(turn: _Turn, answered: list[tuple[str, User]]) -> User | None:
     """Whom the replies are for: the first author answered, else the customer who was handed over."""
     if answered:
         return answered[0][1]
+    if turn.packed.outcome.user is not None:
+        return User(clean(turn.packed.outcome.user.id), clean(turn.packed.outcome.user.name))
     handoff = turn.packed.outcome.handoff
     if handoff is None:
         row = turn.connection.execute(queries.OPEN_HANDOFF, (turn.key,)).fetchone()

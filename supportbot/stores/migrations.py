@@ -184,6 +184,63 @@ def m0002_channels(db: Database) -> None:
     )
 
 
+_AUTHORITY = (
+    # body: JSON of identity and challenge
+    """CREATE TABLE standings (
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        author TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (conversation, author)) WITHOUT ROWID""",
+    """CREATE TABLE calls (
+        id INTEGER PRIMARY KEY,
+        public TEXT NOT NULL UNIQUE,
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        tool TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        author TEXT NOT NULL,
+        author_name TEXT NOT NULL,
+        question TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        shared INTEGER NOT NULL,
+        identity TEXT NOT NULL,
+        waits_for TEXT NOT NULL,
+        by TEXT NOT NULL,
+        asked_at REAL NOT NULL,
+        expires_at REAL NOT NULL,
+        consents TEXT NOT NULL,
+        status TEXT NOT NULL,
+        decided_by TEXT NOT NULL,
+        note TEXT NOT NULL)""",
+    "CREATE INDEX calls_waiting ON calls (conversation) WHERE status = 'waiting'",
+    "CREATE INDEX calls_for ON calls (waits_for, id) WHERE status = 'waiting'",
+    """CREATE TABLE ledger (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        tool TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        customer TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        consents TEXT NOT NULL,
+        at REAL NOT NULL,
+        outcome TEXT NOT NULL,
+        finished_at REAL)""",
+    # what counts under the limits; a call that failed is taken out again
+    """CREATE TABLE counted (
+        scope TEXT NOT NULL,
+        at REAL NOT NULL,
+        key TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (scope, at, key)) WITHOUT ROWID""",
+    "CREATE INDEX counted_by_key ON counted (key)",
+)
+
+
+@migrations()
+def m0003_tools(db: Database) -> None:
+    for statement in _AUTHORITY:
+        db.execute(statement)
+
+
 TABLES = (
     "conversations",
     "messages",
@@ -196,6 +253,10 @@ TABLES = (
     "usage",
     "traces",
     "aside",
+    "standings",
+    "calls",
+    "ledger",
+    "counted",
 )
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from supportbot.errors import StaleLease, StoreError
 from supportbot.protocols import Enqueue
-from supportbot.stores import codec, committing, connect, migrations, passing, queries, reading, turns
+from supportbot.stores import authority, codec, committing, connect, migrations, passing, queries, reading, turns
 from supportbot.stores.failures import translated
 from supportbot.stores.lock import DatabaseLock
 from supportbot.stores.recent import Past, Recent
@@ -26,6 +26,9 @@ from supportbot.stores.turns import Fence
 from supportbot.stores.writer import Reader, Writer
 from supportbot.types import (
     Aside,
+    CallWaits,
+    Charge,
+    ChargeOutcome,
     Committed,
     Conversation,
     Handoff,
@@ -33,13 +36,16 @@ from supportbot.types import (
     Job,
     JournalEntry,
     Lease,
+    LedgerEntry,
     Message,
     Outcome,
     Outgoing,
     Receipt,
+    Refused,
     Turn,
     TurnInput,
     Usage,
+    WaitingCall,
 )
 
 T = TypeVar("T")
@@ -149,10 +155,12 @@ class SqliteStore:
         self._refuse_overtaken(lease)
         return await self._ask(lambda connection: turns.arrived(connection, lease, after))
 
-    async def journal(self, lease: Lease, entry: JournalEntry) -> None:
+    async def journal(
+        self, lease: Lease, entry: JournalEntry, ledger: Charge | turns.Settled | None = None
+    ) -> Refused | None:
         self._refuse_overtaken(lease)
         result = None if entry.result is None else codec.dump(entry.result)
-        await self._write(lambda connection: turns.journal(connection, lease, entry, result))
+        return await self._write(lambda connection: turns.journal(connection, lease, entry, result, ledger))
 
     async def commit(self, lease: Lease, outcome: Outcome, *, now: float) -> Committed:
         self._refuse_overtaken(lease)
@@ -194,6 +202,14 @@ class SqliteStore:
         if fence is None:
             return await self._ask(partial(_holds, lease))
         return turns.newest(lease, fence)
+
+    # --- what is done outside of a turn ---
+
+    async def charge(self, charge: Charge) -> Refused | None:
+        return await self._write(lambda connection: authority.charge(connection, charge))
+
+    async def settle(self, key: str, outcome: ChargeOutcome, *, now: float) -> None:
+        await self._write(lambda connection: authority.settle(connection, key, outcome, now))
 
     # --- the way out ---
 
@@ -273,6 +289,15 @@ class SqliteStore:
 
     async def handoff(self, id: str) -> Handoff:
         return await self._read(lambda connection: reading.handoff(connection, id))
+
+    async def calls(self, waits_for: CallWaits, *, limit: int = 100) -> tuple[tuple[str, WaitingCall], ...]:
+        return await self._read(lambda connection: authority.calls(connection, waits_for, limit))
+
+    async def call(self, id: str) -> tuple[str, WaitingCall]:
+        return await self._read(lambda connection: authority.call(connection, id))
+
+    async def ledger(self, *, limit: int = 100) -> tuple[LedgerEntry, ...]:
+        return await self._read(lambda connection: authority.ledger(connection, limit))
 
     async def traces(self, conversation: str, *, limit: int = 1) -> tuple[Mapping[str, Any], ...]:
         return await self._read(lambda connection: reading.traces(connection, conversation, limit))

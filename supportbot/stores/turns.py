@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from supportbot.errors import Conflict, NotFound, StaleLease
 from supportbot.protocols import Enqueue
-from supportbot.stores import codec, queries
+from supportbot.stores import authority, codec, queries
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.recent import Past
 from supportbot.types import (
     Address,
+    Charge,
+    ChargeOutcome,
     FlowState,
     Inbound,
     Job,
@@ -25,6 +27,7 @@ from supportbot.types import (
     Lease,
     Message,
     Receipt,
+    Refused,
     Turn,
     TurnInput,
 )
@@ -34,6 +37,8 @@ LARGEST_TURN = 200
 LONGEST_HISTORY = 200
 """Turns handed to a turn at most, whatever was cut."""
 
+Settled = tuple[str, ChargeOutcome, float]
+"""(key of the charge, what it came to, when)."""
 Fence = tuple[int, int]
 """(last committed turn, highest attempt known at the next one)."""
 
@@ -141,6 +146,7 @@ def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None
         return None
     tries = connection.execute(queries.BEGIN_TURN, (lease.attempt, key)).fetchone()[0]
     pending = tuple(codec.inbound(row, conversation.address) for row in rows)
+    calls = authority.waiting(connection, key)
     shown = max(conversation.cut, conversation.turn - LONGEST_HISTORY)
     handoff = connection.execute(queries.OPEN_HANDOFF, (key,)).fetchone()
     journal = connection.execute(queries.JOURNAL, (key, lease.sequence))
@@ -149,9 +155,13 @@ def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None
         conversation=conversation,
         pending=pending,
         turns=_turns(connection, key, shown, conversation.turn, past),
-        states=_states(connection, key, {inbound.message.user.id for inbound in pending}),
+        states=_states(
+            connection, key, {row.message.user.id for row in pending} | {call.author for call in calls}
+        ),
         handoff=None if handoff is None else codec.handoff(handoff),
         journal=tuple(codec.journal_entry(row) for row in journal),
+        standings=authority.standings(connection, key),
+        calls=calls,
         tries=tries,
     )
 
@@ -173,7 +183,21 @@ def arrived(connection: sqlite3.Connection, lease: Lease, after: int) -> tuple[I
     return tuple(codec.inbound(row, Address(channel, chat, thread)) for row in rows)
 
 
-def journal(connection: sqlite3.Connection, lease: Lease, entry: JournalEntry, result: str | None) -> None:
+def journal(
+    connection: sqlite3.Connection,
+    lease: Lease,
+    entry: JournalEntry,
+    result: str | None,
+    ledger: Charge | Settled | None = None,
+) -> Refused | None:
+    """Writes the entry with its change in the ledger; nothing if the charge is refused."""
     key = held(connection, lease)[0]
+    if isinstance(ledger, Charge):
+        refused = authority.charge(connection, ledger)
+        if refused is not None:
+            return refused
+    elif ledger is not None:
+        authority.settle(connection, *ledger)
     values = (key, lease.sequence, entry.position, entry.kind, clean(entry.digest), result)
     connection.execute(queries.WRITE_JOURNAL, values)
+    return None

@@ -64,6 +64,13 @@ def parsed(arguments: str | Mapping[str, Any]) -> dict[str, Any]:
     return value
 
 
+def check_free(arguments: Mapping[str, Any], bound: Mapping[str, str]) -> None:
+    """Raises Unusable if an argument is given that the server puts in."""
+    taken = sorted(bound.keys() & arguments.keys())
+    if taken:
+        raise Unusable("bad_arguments", f"The arguments do not fit: {', '.join(taken)} cannot be given by you.")
+
+
 def check(validator: Validator, arguments: dict[str, Any]) -> None:
     """Raises Unusable with one sentence that names the first mistakes."""
     try:

@@ -1,4 +1,4 @@
-"""Runs tools: checks the arguments, keeps the time, and turns whatever happens into a ToolResult.
+"""Runs tools: checks the arguments and what the call needs, keeps the time, and turns whatever happens into a ToolResult.
 
 Rules:
 1. `call` never raises because of a tool or its arguments; only a cancellation of the caller comes through.
@@ -13,19 +13,34 @@ import asyncio
 import contextvars
 import inspect
 import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
+from supportbot.consent import canonical
 from supportbot.errors import ToolError, UsageError
-from supportbot.protocols import Tool, ToolContext
+from supportbot.protocols import NotDone, OutcomeUnknown, Secrets, Tool, ToolContext
 from supportbot.tools import arguments as checking
-from supportbot.tools import results
-from supportbot.types import ToolResult, ToolSpec
+from supportbot.tools import authority, results
+from supportbot.tools.authority import Permit
+from supportbot.tools.rules import filled, offered
+from supportbot.types import Consent, ToolResult, ToolSpec, ToolTerms
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_CHARS = 50_000
 THREADS = 16
+_RECOVERY = 10.0
+"""Seconds for finding out what an interrupted call came to."""
+_LACKING = {
+    "unverified": "The customer has not proven who they are, so this was not done.",
+    "unconfirmed": "The customer has not said yes to exactly this, so it was not done.",
+    "unapproved": "No colleague has allowed exactly this, so it was not done.",
+}
 
 
 @dataclass(slots=True)
@@ -44,7 +59,8 @@ def _silent(event: str, **details: Any) -> None:
 class Toolbox:
     """The bot's tools, ready to be called. `max_chars` bounds a result's text, `threads` the sync tools at a time.
 
-    `log(event, **details)` hears what is wrong inside tools. Raises UsageError if two tools share a name or a tool's
+    `offered` are the names, or patterns of names, of the tools that the model may use (None: all that are not private);
+    `secrets` and `http` stand in every call's context. `log(event, **details)` hears what is wrong inside tools. Raises UsageError if two tools share a name or a tool's
     parameters are no JSON Schema.
     """
 
@@ -55,62 +71,152 @@ class Toolbox:
         max_chars: int = MAX_CHARS,
         threads: int = THREADS,
         log: Callable[..., None] = _silent,
+        offered: tuple[str, ...] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        http: httpx2.AsyncClient | None = None,
     ) -> None:
-        listed = tuple(tools.values() if isinstance(tools, Mapping) else tools)
-        self.tools: Mapping[str, Tool] = {tool.name: tool for tool in listed}
-        if len(self.tools) < len(listed):
-            names = sorted({tool.name for tool in listed if self.tools[tool.name] is not tool})
-            raise UsageError(f"More than one tool is named {', '.join(names)}: give each a name of its own.")
-        self._validators = {tool.name: checking.validator(tool.name, tool.parameters) for tool in listed}
         self._max_chars = max(max_chars, results.LEAST)
         self._threads = asyncio.Semaphore(threads)
         self._log = log
+        self._offered = offered
+        self._secrets = Secrets(secrets)
+        self._http = http
         self._running: set[asyncio.Task[None]] = set()
+        self.exchange(tools.values() if isinstance(tools, Mapping) else tools)
+
+    def exchange(self, tools: Iterable[Tool]) -> None:
+        """These are the tools from now on."""
+        listed = tuple(tools)
+        found = {tool.name: tool for tool in listed}
+        if len(found) < len(listed):
+            names = sorted({tool.name for tool in listed if found[tool.name] is not tool})
+            raise UsageError(f"More than one tool is named {', '.join(names)}: give each a name of its own.")
+        self._validators = {tool.name: checking.validator(tool.name, offered(tool)) for tool in listed}
+        self.tools: Mapping[str, Tool] = found
+
+    async def close(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
 
     def specs(self, include_private: bool = False) -> tuple[ToolSpec, ...]:
-        """What the model is told, in the tools' order."""
+        """What the model is told, in the tools' order; with the private ones, what flows may call too."""
         return tuple(
-            ToolSpec(tool.name, tool.description, tool.parameters)
+            ToolSpec(tool.name, tool.description, offered(tool))
             for tool in self.tools.values()
-            if include_private or not tool.private
+            if include_private or self._is_offered(tool)
         )
 
-    def public(self) -> frozenset[str]:
-        """The names of the tools whose results anyone may read."""
-        return frozenset(tool.name for tool in self.tools.values() if tool.public)
+    def terms(self) -> Mapping[str, ToolTerms]:
+        """What the engine must know of each tool."""
+        return {name: _terms(tool) for name, tool in self.tools.items()}
 
     def acts(self, name: str) -> bool:
         """Whether a call of this tool has effects; False for a name that no tool has."""
         return name in self.tools and self.tools[name].effects
 
     async def call(
-        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, *, seconds: float
+        self,
+        name: str,
+        arguments: str | Mapping[str, Any],
+        context: ToolContext,
+        *,
+        seconds: float,
+        consents: tuple[Consent, ...] = (),
+        now: float | None = None,
     ) -> ToolResult:
-        """Calls a tool for at most `seconds`, or its own timeout if that is shorter.
+        """`permit` and `run` in one, for whom keeps no ledger."""
+        permit = self.permit(name, arguments, context, consents=consents, now=time.time() if now is None else now)
+        return permit if isinstance(permit, ToolResult) else await self.run(permit, seconds=seconds)
+
+    def permit(
+        self,
+        name: str,
+        arguments: str | Mapping[str, Any],
+        context: ToolContext,
+        *,
+        consents: tuple[Consent, ...] = (),
+        sealed: Mapping[str, str] | None = None,
+        now: float,
+    ) -> Permit | ToolResult:
+        """The call if it may run now, else why not.
 
         `arguments` is JSON text from a model, or a mapping from a flow; only a flow reaches private tools. A failure's
-        content is one sentence, for a model with `Error: ` before it.
+        content is one sentence, for a model with `Error: ` before it. `sealed` arguments stand in no record.
         """
-        result = await self._call(name, arguments, context, seconds)
-        if result.error and isinstance(arguments, str):
-            return replace(result, content=f"Error: {result.content}")
-        return result
+        found = self._permit(name, arguments, context, consents, sealed or {}, now)
+        return _told(found, isinstance(arguments, str)) if isinstance(found, ToolResult) else found
 
-    async def _call(
-        self, name: str, arguments: str | Mapping[str, Any], context: ToolContext, seconds: float
-    ) -> ToolResult:
+    def _permit(
+        self,
+        name: str,
+        arguments: str | Mapping[str, Any],
+        context: ToolContext,
+        consents: tuple[Consent, ...],
+        sealed: Mapping[str, str],
+        now: float,
+    ) -> Permit | ToolResult:
+        by_model = isinstance(arguments, str)
         tool = self.tools.get(name)
-        if tool is None or (tool.private and isinstance(arguments, str)):
+        if tool is None or (by_model and not self._is_offered(tool)):
             return results.failure("unknown_tool", f"There is no tool named {name[:64]!r}.")
         try:
             given = checking.parsed(arguments)
-            checking.check(self._validators[name], given)
+            checking.check_free(given, tool.bound)
+            checking.check(self._validators[name], {**given, **sealed})
         except checking.Unusable as problem:
             return results.failure(problem.error, str(problem))
+        context = replace(context, secrets=self._secrets, http=self._http)
+        asked = canonical(given)
+        if authority.unproven(tool, context, now):
+            return ToolResult(_LACKING["unverified"], {"arguments": asked}, "unverified")
+        try:
+            permit = Permit(tool, filled(tool, {**given, **sealed}, context), asked, context, consents, by_model)
+        except LookupError as error:
+            self._log("tool.unbound", tool=name, missing=str(error))
+            return results.failure("failed", f"{name} cannot be used here: something that it needs is not known.")
+        lacking = authority.lacking(permit, now)
+        if lacking:
+            value = {"arguments": asked, "given": given, "digest": authority.bound_to(permit)}
+            return ToolResult(_LACKING[lacking], value, lacking)
+        return permit
+
+    def _is_offered(self, tool: Tool) -> bool:
+        named = self._offered is None or any(fnmatchcase(tool.name, pattern) for pattern in self._offered)
+        return named and not tool.private
+
+    async def run(self, permit: Permit, *, seconds: float) -> ToolResult:
+        """Calls the tool for at most `seconds`, or its own timeout if that is shorter."""
         outcome = _Outcome()
-        if not await self._in_time(self._run(tool, given, context, outcome), min(seconds, tool.timeout)):
-            return self._late(tool, outcome)
-        return self._result(tool, outcome)
+        tool, limit = permit.tool, min(seconds, permit.tool.timeout)
+        begun = time.monotonic()
+        if await self._in_time(self._run(tool.call, permit, outcome), limit):
+            result = self._result(tool, outcome)
+        else:
+            result = self._late(tool, outcome)
+        if result.error == "unknown_outcome":
+            left = max(seconds - (time.monotonic() - begun), _RECOVERY)
+            result = await self._found_out(permit, left) or result
+        return _told(result, permit.by_model)
+
+    async def recover(self, permit: Permit, *, seconds: float) -> ToolResult | None:
+        """What an interrupted call came to; None if that cannot be known. Raises NotDone if it did not take effect."""
+        if permit.tool.recover is None:
+            return None
+        outcome = _Outcome()
+        if not await self._in_time(self._run(permit.tool.recover, permit, outcome), min(seconds, _RECOVERY)):
+            return None
+        if isinstance(outcome.error, NotDone):
+            raise outcome.error
+        if outcome.error is not None and not isinstance(outcome.error, ToolError):
+            self._log("tool.not_recovered", tool=permit.tool.name, **_details(outcome.error))
+            return None
+        return _told(self._result(permit.tool, outcome), permit.by_model)
+
+    async def _found_out(self, permit: Permit, seconds: float) -> ToolResult | None:
+        try:
+            return await self.recover(permit, seconds=seconds)
+        except NotDone:
+            return results.failure("failed", f"{permit.tool.name} did not take effect. Nothing was changed.")
 
     async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
         """Whether the work was done in time; if not it is cancelled and no longer waited for."""
@@ -123,14 +229,15 @@ class Toolbox:
             task.cancel()
         return bool(done)
 
-    async def _run(self, tool: Tool, given: dict[str, Any], context: ToolContext, outcome: _Outcome) -> None:
+    async def _run(self, function: Callable[..., Any], permit: Permit, outcome: _Outcome) -> None:
         """Fills `outcome`; a cancellation that the tool itself causes counts as its error."""
+        given, context = permit.arguments, permit.context
         try:
-            if _is_async(tool.call):
+            if _is_async(function):
                 outcome.began = True
-                outcome.value = await tool.call(given, context)
+                outcome.value = await function(given, context)
                 return
-            value = await self._in_thread(lambda: tool.call(given, context), outcome)
+            value = await self._in_thread(lambda: function(given, context), outcome)
             outcome.value = await value if isinstance(value, Awaitable) else value
         except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - the boundary of a tool call
             outcome.error = error
@@ -166,15 +273,15 @@ class Toolbox:
     def _late(self, tool: Tool, outcome: _Outcome) -> ToolResult:
         self._log("tool.timeout", tool=tool.name, began=outcome.began)
         if tool.effects and outcome.began:
-            sentence = (
-                f"{tool.name} did not finish in time, so it is not known whether it took effect. Do not repeat it."
-            )
-            return results.failure("unknown_outcome", sentence)
+            return _unknown(tool)
         return results.failure("timeout", f"{tool.name} did not answer in time.")
 
     def _result(self, tool: Tool, outcome: _Outcome) -> ToolResult:
         if isinstance(outcome.error, ToolError):
             return results.failure("failed", str(outcome.error) or f"{tool.name} failed.")
+        if isinstance(outcome.error, OutcomeUnknown):
+            self._log("tool.unknown", tool=tool.name, error=str(outcome.error)[:500])
+            return _unknown(tool)
         if outcome.error is not None:
             self._log("tool.failed", tool=tool.name, **_details(outcome.error))
             return results.failure("failed", f"{tool.name} failed because of a technical problem.")
@@ -183,6 +290,22 @@ class Toolbox:
         except (ValueError, TypeError, RecursionError) as error:
             self._log("tool.unserialisable", tool=tool.name, **_details(error))
             return results.failure("failed", f"{tool.name} gave a result that cannot be written as JSON.")
+
+
+def _unknown(tool: Tool) -> ToolResult:
+    sentence = f"{tool.name} did not finish in time, so it is not known whether it took effect. Do not repeat it."
+    return results.failure("unknown_outcome", sentence)
+
+
+def _told(result: ToolResult, by_model: bool) -> ToolResult:
+    """The result as the model or a flow is told it."""
+    if not by_model or not result.error or result.content.startswith("Error: "):
+        return result
+    return replace(result, content=f"Error: {result.content}")
+
+
+def _terms(tool: Tool) -> ToolTerms:
+    return ToolTerms(tool.effects, tool.public, tool.confirm, tool.progress, tool.description)
 
 
 def _is_async(call: Callable[..., Any]) -> bool:

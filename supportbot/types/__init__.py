@@ -5,13 +5,18 @@ random with at least 128 bits. `conversation` as a field is always the conversat
 """
 
 from supportbot.types.authority import (
+    UNPROVEN,
+    CallWaits,
     Challenge,
     Charge,
     ChargeOutcome,
     Consent,
+    Counted,
     Identity,
     LedgerEntry,
     Limit,
+    Refused,
+    Standing,
     WaitingCall,
 )
 from supportbot.types.dialogue import (
@@ -20,6 +25,7 @@ from supportbot.types.dialogue import (
     Cancel,
     Command,
     Correct,
+    Decide,
     FlowState,
     Frame,
     HandOff,
@@ -30,6 +36,7 @@ from supportbot.types.dialogue import (
 from supportbot.types.effects import (
     AskModel,
     CallTool,
+    CallTools,
     Effect,
     Fetch,
     Fetched,
@@ -42,7 +49,9 @@ from supportbot.types.effects import (
     Search,
     SearchResult,
     ToolResult,
+    ToolResults,
     ToolSpec,
+    ToolTerms,
 )
 from supportbot.types.messages import (
     Action,
@@ -82,6 +91,7 @@ from supportbot.types.turns import (
 
 __all__ = [
     "HANDOFF_REASONS",
+    "UNPROVEN",
     "Action",
     "Address",
     "Answer",
@@ -90,6 +100,8 @@ __all__ = [
     "Attachment",
     "Button",
     "CallTool",
+    "CallTools",
+    "CallWaits",
     "Cancel",
     "Capabilities",
     "Challenge",
@@ -101,6 +113,8 @@ __all__ = [
     "Consent",
     "Conversation",
     "Correct",
+    "Counted",
+    "Decide",
     "Effect",
     "Event",
     "Fetch",
@@ -129,17 +143,21 @@ __all__ = [
     "Outgoing",
     "OutgoingKind",
     "Receipt",
+    "Refused",
     "Rendering",
     "Reply",
     "Result",
     "Search",
     "SearchResult",
     "SetSlot",
+    "Standing",
     "StartFlow",
     "Timer",
     "ToolCall",
     "ToolResult",
+    "ToolResults",
     "ToolSpec",
+    "ToolTerms",
     "Trace",
     "Turn",
     "TurnInput",

@@ -26,6 +26,10 @@ class Identity:
         return bool(self.customer) and now < self.expires_at
 
 
+UNPROVEN = Identity()
+"""Nobody in particular."""
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """A one-time code under way: the digest of the code and whom it proves. `tries` are those left."""
@@ -71,7 +75,8 @@ class WaitingCall:
     """A call that the turn could not finish: it waits for a customer's yes, a human's, a proof of identity, or its own end.
 
     `id` is random and the call's idempotency key. `arguments` is JSON text, exactly what will be called. `consents` are
-    those given so far. `by` is "model" or "flow": who is told of the end.
+    those given so far, each bound to `digest`. `by` is "model" or "flow": who is told of the end. `shared`: others read
+    along where it was asked. `question` is what the customer was asked, `identity` in whose name a long call runs.
     """
 
     id: str
@@ -83,6 +88,10 @@ class WaitingCall:
     asked_at: float
     expires_at: float
     author_name: str = ""
+    question: str = ""
+    digest: str = ""
+    shared: bool = False
+    identity: Identity = UNPROVEN
     consents: tuple[Consent, ...] = ()
     status: CallStatus = "waiting"
     decided_by: str = ""
@@ -90,25 +99,23 @@ class WaitingCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
-    """A call with effects on its way into the ledger. `amount` per limit is counted in millionths of the unit."""
+class Counted:
+    """What a call counts for under one of its tool's limits: calls with the same `scope` count together.
 
-    key: str
-    tool: str
-    conversation: str
-    customer: str
-    arguments: str
-    at: float
-    limits: tuple[Limit, ...] = ()
-    consents: tuple[Consent, ...] = ()
+    `amount` is in millionths of the limit's unit.
+    """
+
+    scope: str
+    limit: Limit
+    amount: int = 0
 
 
 ChargeOutcome = Literal["started", "done", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One call with effects as it is kept: what was done, for whom, with whose consent, and what it came to."""
+class Charge:
+    """A call with effects on its way into the ledger. `consents` are sentences: who said yes to it, and how."""
 
     key: str
     tool: str
@@ -116,6 +123,30 @@ class LedgerEntry:
     customer: str
     arguments: str
     at: float
+    counted: tuple[Counted, ...] = ()
+    consents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a charge was not taken: a limit is reached, or there was a call with this key before."""
+
+    limit: Limit | None = None
+    earlier: ChargeOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One call with effects as it is kept: what was done, for whom, with whose consent, and what it came to."""
+
+    charge: Charge
     outcome: ChargeOutcome
     finished_at: float | None = None
-    consents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds for one author in one conversation beside the flows."""
+
+    identity: Identity = UNPROVEN
+    challenge: Challenge | None = None

@@ -87,7 +87,15 @@ class Answer:
     text: str = ""
 
 
-Command = StartFlow | SetSlot | Correct | Cancel | Help | HandOff | Answer
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Says yes or no to a call that waits for the customer; `call` is its id."""
+
+    call: str
+    yes: bool
+
+
+Command = StartFlow | SetSlot | Correct | Cancel | Help | HandOff | Answer | Decide
 
 HANDOFF_REASONS: Mapping[str, str] = {
     "requested": "The customer asked for a human.",
@@ -97,6 +105,7 @@ HANDOFF_REASONS: Mapping[str, str] = {
     "no_answer": "Neither a flow nor an article had an answer.",
     "tool_failed": "A tool failed in a way the bot cannot mend.",
     "unknown_outcome": "An action was started and it is not known whether it took effect.",
+    "approval": "Nobody decided in time whether an action may be done.",
     "deadline": "No answer was ready in time.",
     "error": "The bot failed.",
     "human": "A human stepped in.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from supportbot.types.authority import UNPROVEN, Consent, Identity
 from supportbot.types.messages import Attachment, User
 from supportbot.types.turns import ChatMessage, ToolCall, Usage
 
@@ -27,6 +28,20 @@ class ToolSpec:
     name: str
     description: str
     parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolTerms:
+    """What the engine must know of a tool, beside what the model is told. Texts are one for all, or by locale.
+
+    `confirm` True asks the customer in the house's words, a text in its own.
+    """
+
+    effects: bool = False
+    public: bool = False
+    confirm: bool | str | Mapping[str, str] = False
+    progress: str | Mapping[str, str] = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +98,9 @@ class ModelFailed:
 class ToolResult:
     """What a tool gave: `content` as the model reads it, `value` for flows; `error` names a failure ("" = it worked).
 
-    Errors: unknown_tool, bad_json, bad_arguments, failed, timeout, unknown_outcome.
+    Errors: unknown_tool, bad_json, bad_arguments, failed, timeout, limit, unknown_outcome; of a call that may not run yet
+    unverified, unconfirmed, unapproved, long, with {"arguments", "given", "digest"} in `value`; `held` once the engine has
+    asked for what is missing, and `declined` if the answer was no.
     """
 
     content: str
@@ -107,13 +124,34 @@ class AskModel:
 
 @dataclass(frozen=True, slots=True)
 class CallTool:
-    """`arguments` is JSON text from the model, or a mapping from a flow. `user` is the author it is bound to."""
+    """`arguments` is JSON text from the model, or a mapping from a flow. `user` is the author it is bound to, `identity`
+    who they have proven to be, `consents` what was said yes to. `key` is that of a call that waited.
+    """
 
     name: str
     arguments: str | Mapping[str, Any]
     user: User
     call_id: str = ""
     locale: str = ""
+    identity: Identity = UNPROVEN
+    consents: tuple[Consent, ...] = ()
+    key: str = ""
+    sealed: Mapping[str, str] = field(default_factory=dict)
+    """Further arguments that stand in no record, such as a one-time code."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTools:
+    """Calls without effects that the model asked for at once; they run side by side."""
+
+    calls: tuple[CallTool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResults:
+    """In the order of the calls."""
+
+    results: tuple[ToolResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +175,5 @@ class Fetched:
     error: str = ""
 
 
-Effect = AskModel | CallTool | Search | Fetch
-Result = ModelAnswer | ModelFailed | ToolResult | SearchResult | Fetched
+Effect = AskModel | CallTool | CallTools | Search | Fetch
+Result = ModelAnswer | ModelFailed | ToolResult | ToolResults | SearchResult | Fetched

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from supportbot.types.authority import Identity
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -76,6 +78,7 @@ MessageKind = Literal[
     "handoff.resolved",
     "handoff.returned",
     "timer",
+    "call",
 ]
 
 
@@ -84,7 +87,9 @@ class Message:
     """One thing that arrived for a conversation. (channel, id) is its dedupe key.
 
     `digest` tells a repeat (same bytes) from a forgery or a client's bug (other bytes); "" means never compare.
-    `kind` "human.message" and "handoff.*" come from a human agent, "timer" from the house itself. `target` is the id of
+    `kind` "human.message" and "handoff.*" come from a human agent, "timer" and "call" (a call that waited is decided or
+    done) from the house itself. `proof` is an identity as the company's site has signed it, which the house checks and
+    replaces by `identity`. `target` is the id of
     the message that a "message.edited" or "message.deleted" is about; an edit's own id is that id, a dot and more. `shared`: other people read along where it was
     written; a button of a private reply that is pressed elsewhere keeps the place and `shared` of the conversation. The
     house mends text that a database cannot hold.
@@ -102,6 +107,8 @@ class Message:
     digest: str = ""
     target: str = ""
     shared: bool = False
+    proof: str = field(default="", repr=False)
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,7 @@ OutgoingKind = Literal[
     "handoff.resolved",
     "handoff.returned",
     "conversation.closed",
+    "approval.requested",
 ]
 
 

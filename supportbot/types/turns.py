@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from supportbot.types.authority import Standing, WaitingCall
 from supportbot.types.dialogue import FlowState
 from supportbot.types.messages import Address, Inbound, Outgoing, OutgoingKind, Reply, User
 
@@ -161,6 +162,10 @@ class TurnInput:
     states: Mapping[str, FlowState]
     handoff: Handoff | None
     journal: tuple[JournalEntry, ...]
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """By author; empty ones are left out."""
+    calls: tuple[WaitingCall, ...] = ()
+    """Calls of the conversation that still wait, oldest first."""
     tries: int = 1
     """How often this turn has been begun, this time included: more than a few, and something in it breaks the bot."""
 
@@ -224,6 +229,12 @@ class Outcome:
     summary: str | None = None
     locale: str | None = None
     preview: str = ""
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """New or changed ones, by author."""
+    user: User | None = None
+    """Whom the replies are for, if not who wrote."""
+    calls: tuple[WaitingCall, ...] = ()
+    """New or changed ones."""
     withdrawn: tuple[str, ...] = ()
     """Ids of earlier messages that their author deleted: their words leave the history."""
 

@@ -18,6 +18,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 import httpcore2
 import httpx2
@@ -77,8 +78,11 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def client(allow_private: bool, *, most: int = MAX_ANSWER, resolve: Resolve = resolve) -> httpx2.AsyncClient:
-    """A client that keeps the rules above; `allow_private` is for addresses that the operator wrote.
+def client(
+    allow_private: bool, *, most: int = MAX_ANSWER, resolve: Resolve = resolve, hosts: Iterable[str] = ()
+) -> httpx2.AsyncClient:
+    """A client that keeps the rules above; `allow_private` is for addresses that the operator wrote, `hosts` are
+    addresses (URLs) in their own network that may be reached beside the public ones.
 
     A request to a private address raises ChannelRefused, and so does an answer of more than `most` bytes. Close the
     client after use.
@@ -86,7 +90,7 @@ def client(allow_private: bool, *, most: int = MAX_ANSWER, resolve: Resolve = re
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx2.AsyncClient(
-        transport=_Transport(_Backend(allow_private, resolve), most),
+        transport=_Transport(_Backend(allow_private, resolve, frozenset(map(_end, hosts))), most),
         timeout=TIMEOUT,
         trust_env=False,
         follow_redirects=False,
@@ -94,11 +98,18 @@ def client(allow_private: bool, *, most: int = MAX_ANSWER, resolve: Resolve = re
     )
 
 
+def _end(url: str) -> tuple[str, int]:
+    """(host, port) of a URL."""
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
 class _Backend(httpcore2.AsyncNetworkBackend):
     """Connects to checked addresses only."""
 
-    def __init__(self, allow_private: bool, resolve: Resolve) -> None:
+    def __init__(self, allow_private: bool, resolve: Resolve, hosts: frozenset[tuple[str, int]]) -> None:
         self._allow_private = allow_private
+        self._hosts = hosts
         self._resolve = resolve
         self._inner = httpcore2.AnyIOBackend()
 
@@ -143,7 +154,8 @@ class _Backend(httpcore2.AsyncNetworkBackend):
             addresses = ()
         if not addresses:
             raise httpcore2.ConnectError(f"the name {host} could not be resolved")
-        if not self._allow_private and not all(map(is_public, addresses)):
+        allowed = self._allow_private or (host.lower().strip("[]"), port) in self._hosts
+        if not allowed and not all(map(is_public, addresses)):
             raise ChannelRefused(
                 f"{host} is not an address in the public internet, so nothing is sent there; "
                 "if this is your own network, write `allow_private: true` beside the URL."

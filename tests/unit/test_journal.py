@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from supportbot.errors import StaleLease
-from supportbot.journal import UNKNOWN, Diverged, Journal, Opening, digest, left_open
+from supportbot.journal import STARTED, UNKNOWN, Diverged, Journal, Opening, digest, left_open
 from supportbot.testing.local_pair import local_pairs
 from supportbot.testing.pairs import NOW, Pair, message, receive, soon
 from supportbot.types import (
     AskModel,
     CallTool,
+    Charge,
     ChatMessage,
     Effect,
     Hit,
@@ -84,9 +85,14 @@ async def turn(tmp_path: Path) -> AsyncIterator[Turn]:
 async def act(journal: Journal, effect: CallTool, result: ToolResult | None, *, acts: bool = True) -> None:
     """A call as the worker makes it; without a result the process dies in its midst."""
     assert journal.recall(effect) is None
-    await journal.before(effect, acts=acts)
+    key = f"k-{journal.position}"
+    assert await journal.before(effect, charge(key) if acts else None) is None
     if result is not None:
-        await journal.after(effect, result, acts=acts)
+        await journal.after(effect, result, (key, "done", NOW) if acts else None)
+
+
+def charge(key: str) -> Charge:
+    return Charge(key, "refund", "c_1", "u-anna", "{}", NOW)
 
 
 async def test_a_turn_without_tools_writes_nothing(tmp_path: Path) -> None:
@@ -120,7 +126,7 @@ async def test_an_action_that_was_started_and_not_finished_has_an_unknown_outcom
     async with turn(tmp_path) as one:
         await act(await one.attempt(), REFUND, None)
         again = await one.attempt()
-        assert again.recall(REFUND) == UNKNOWN
+        assert again.recall(REFUND) == STARTED
         assert (again.acted, UNKNOWN.error) == (True, "unknown_outcome")
 
 
@@ -171,7 +177,7 @@ async def test_who_lost_the_turn_can_no_longer_start_an_action(tmp_path: Path) -
         assert frozen.recall(REFUND) is None
         await one.attempt()
         with pytest.raises(StaleLease):
-            await frozen.before(REFUND, acts=True)
+            await frozen.before(REFUND, charge("k"))
         await one.attempt()
         assert one.entries == ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from turning import ANNA, BEN, FIND_ORDER, Chat, Played, answer, call, event, message, said, script
 
-from supportbot.types import Action, Button, Message, ToolResult, User
+from supportbot.types import Action, Button, Message, ToolResult, ToolTerms, User
 
 SIZES = """
 flow: sizes
@@ -235,7 +235,7 @@ FOUND = ToolResult("{}", {"name": "lamp"})
 def test_what_was_looked_up_for_one_customer_is_shown_in_a_shared_place_to_them_alone(
     by: str, shared: bool, public: bool, private: bool
 ) -> None:
-    chat = Chat(script(ORDER, public_tools=frozenset({FIND_ORDER.name} if public else ())))
+    chat = Chat(script(ORDER, terms={FIND_ORDER.name: ToolTerms(public=public)}))
     if by == "flow":
         played = chat.take(message("/order", shared=shared), results=[FOUND])
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from turning import BEN, FIND_ORDER, Chat, answer, call, human, message, script
 
 from supportbot.history import Limits
-from supportbot.types import Action, ModelRequest, ToolResult
+from supportbot.types import Action, ModelRequest, ToolResult, ToolTerms
 
 FOUND = ToolResult("a red lamp, to Anna, Torstraße 1", {"name": "lamp"})
 TRACK = (
@@ -95,7 +95,7 @@ def test_in_a_direct_message_nothing_is_kept_back() -> None:
 
 
 def test_after_a_public_look_up_everyone_may_read() -> None:
-    chat = Chat(script(public_tools=frozenset({FIND_ORDER.name})))
+    chat = Chat(script(terms={FIND_ORDER.name: ToolTerms(public=True)}))
     results = [answer("", call("find_order")), FOUND, answer("A red lamp.")]
     chat.take(message("what lamps?", shared=True), results=results)
     (asked,) = chat.take(message("and?", user=BEN, shared=True), results=[answer("Red.")]).asked
