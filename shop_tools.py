@@ -73,15 +73,16 @@ TEXTS = {
 # --- the file ------------------------------------------------------------------------------------------------
 
 
-def _path() -> Path:
+def shop_file() -> Path:
+    """Where the shop's file is; it may not be there yet."""
     chosen = os.environ.get("SHOP_DB")
     return Path(chosen) if chosen else Path(__file__).parent / "data" / "shop.db"
 
 
 @contextmanager
-def _shop(locale: str) -> Iterator[sqlite3.Connection]:
+def open_shop(locale: str) -> Iterator[sqlite3.Connection]:
     """The shop's file inside one write transaction: committed when the block ends, undone when it raises."""
-    path = _path()
+    path = shop_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as shop, shop:
@@ -114,23 +115,25 @@ def _time(*, hours_ago: int = 0) -> str:
     return (datetime.now(UTC) - timedelta(hours=hours_ago)).isoformat(timespec="seconds")
 
 
-def _language(locale: str) -> str:
+def language(locale: str) -> str:
+    """ "de" or "en_GB", whichever is nearer."""
     return "de" if locale.lower().startswith("de") else "en_GB"
 
 
 def _refusal(key: str, locale: str, **values: str) -> ToolError:
-    return ToolError(TEXTS[key][_language(locale) == "de"].format(**values))
+    return ToolError(TEXTS[key][language(locale) == "de"].format(**values))
 
 
 def _day(day: str | None, locale: str) -> str | None:
     """An ISO date as people write it: "12 March", "12. März"; None stays None."""
     if day is None:
         return None
-    return str(format_skeleton("MMMMd", date.fromisoformat(day), locale=_language(locale)))
+    return str(format_skeleton("MMMMd", date.fromisoformat(day), locale=language(locale)))
 
 
-def _money(cents: int, locale: str) -> str:
-    return str(format_currency(Decimal(cents) / 100, "EUR", locale=_language(locale))).replace("\xa0", " ")
+def money(cents: int, locale: str) -> str:
+    """An amount as people write it: "€79.90", "79,90 €"."""
+    return str(format_currency(Decimal(cents) / 100, "EUR", locale=language(locale))).replace("\xa0", " ")
 
 
 def _number(written: str) -> str:
@@ -147,7 +150,7 @@ def _lines(shop: sqlite3.Connection, number: str, locale: str) -> list[sqlite3.R
     return shop.execute(
         "SELECT sku, iif(? = 'de', name_de, name) AS name, quantity, lines.cents "
         "FROM lines JOIN products USING (sku) WHERE number = ? ORDER BY lines.rowid",
-        (_language(locale), number),
+        (language(locale), number),
     ).fetchall()
 
 
@@ -169,7 +172,7 @@ def _order(shop: sqlite3.Connection, row: sqlite3.Row, locale: str) -> dict[str,
         **{field: row[field] for field in told},
         "contents": _contents(lines),
         "count": len(lines),
-        "total": _money(total, locale),
+        "total": money(total, locale),
         "tracking_url": TRACKING[row["carrier"]] + row["tracking"] if row["carrier"] else None,
         "late": row["status"] == "shipped" and due is not None and due < _today().isoformat(),
         "rma": given["rma"] if given else None,
@@ -203,7 +206,7 @@ def find_order(arguments: dict[str, Any], context: ToolContext) -> dict[str, Any
     A wrong number and a wrong contact give the same ToolError, so that nobody can probe for orders.
     """
     number, contact = _number(arguments["order_number"]), str(arguments.get("contact") or "")
-    with _shop(context.locale) as shop:
+    with open_shop(context.locale) as shop:
         row = shop.execute("SELECT * FROM orders WHERE number = ?", (number,)).fetchone()
         if row is not None and not contact and _proven(shop, number, context):
             return _order(shop, row, context.locale)
@@ -226,7 +229,7 @@ def recent_order(arguments: dict[str, Any], context: ToolContext) -> dict[str, A
         "SELECT orders.* FROM checks JOIN orders USING (number) WHERE matched AND conversation = ? "
         "AND checks.customer = ? AND at > ? ORDER BY checks.rowid DESC LIMIT 1"
     )
-    with _shop(context.locale) as shop:
+    with open_shop(context.locale) as shop:
         row = shop.execute(sql, (context.conversation, context.customer.id, _time(hours_ago=24))).fetchone()
         return None if row is None else _order(shop, row, context.locale)
 
@@ -234,13 +237,13 @@ def recent_order(arguments: dict[str, Any], context: ToolContext) -> dict[str, A
 def find_product(arguments: dict[str, Any], context: ToolContext) -> list[dict[str, Any]]:
     """Up to five products that have a word of `query` in their name or tags, best first."""
     words = re.findall(r"\b(\w{3,}?)[sn]?\b", str(arguments["query"]).casefold())
-    with _shop(context.locale) as shop:
+    with open_shop(context.locale) as shop:
         rows = shop.execute("SELECT * FROM products ORDER BY sku").fetchall()
     texts = {row["sku"]: f"{row['name']} {row['name_de']} {row['tags']}".casefold() for row in rows}
     fits = {sku: sum(word in text for word in words) for sku, text in texts.items()}
-    name = "name_de" if _language(context.locale) == "de" else "name"
+    name = "name_de" if language(context.locale) == "de" else "name"
     return [
-        {"name": row[name], "price": _money(row["cents"], context.locale), "in_stock": row["stock"] > 0}
+        {"name": row[name], "price": money(row["cents"], context.locale), "in_stock": row["stock"] > 0}
         for row in sorted(rows, key=lambda row: -fits[row["sku"]])
         if fits[row["sku"]]
     ][:5]
@@ -254,7 +257,7 @@ Act = Callable[[sqlite3.Connection], dict[str, Any]]
 
 def _change(tool: str, arguments: Mapping[str, Any], context: ToolContext, act: Act) -> dict[str, Any]:
     """What `act` comes to, or came to in an earlier call with the same key. It and its audit row stand or fall together."""
-    with _shop(context.locale) as shop:
+    with open_shop(context.locale) as shop:
         done = shop.execute("SELECT result FROM audit WHERE key = ?", (context.key,)).fetchone()
         if done is not None:
             return dict(json.loads(done["result"]))

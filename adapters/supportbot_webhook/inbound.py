@@ -20,8 +20,10 @@ NAME_LIMIT = 500
 ATTACHMENT_LIMIT = 20
 URL_LIMIT = 4_000
 DATA_LIMIT = 32_000
+PROOF_LIMIT = 8_000
 
-_FROM_HUMANS = ("human.message", "handoff.claimed", "handoff.resolved", "handoff.returned")
+_DECISIONS = {"approval.granted": "approved", "approval.denied": "denied"}
+_FROM_HUMANS = ("human.message", "handoff.claimed", "handoff.resolved", "handoff.returned", *_DECISIONS)
 KINDS = ("message", "action", "event", *_FROM_HUMANS)
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}\Z")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -46,12 +48,13 @@ def parse(body: bytes, channel: str, *, text_limit: int) -> Message:
         id=fields.name("id"),
         user=fields.user(needed=not human),
         text=fields.text(text_limit),
-        kind=kind,
+        kind="call" if kind in _DECISIONS else kind,
         action=fields.action() if kind == "action" else None,
-        event=fields.event() if kind == "event" else None,
+        event=fields.event() if kind == "event" else fields.decision() if kind in _DECISIONS else None,
         attachments=fields.attachments(),
         locale=fields.locale(),
         digest=hashlib.sha256(body).hexdigest(),
+        proof="" if human else fields.proof(),
     )
     if kind in ("message", "human.message") and not message.text and not message.attachments:
         raise Malformed(f"text is missing or empty: a {kind} needs text or attachments.")
@@ -110,7 +113,7 @@ class _Fields:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
-    def kind(self) -> Any:  # one of KINDS, which is MessageKind without "timer"
+    def kind(self) -> Any:  # one of KINDS; all but _DECISIONS are of MessageKind
         kind = self._fields.get("type", "message")
         if kind not in KINDS:
             raise Malformed(f"type must be one of {', '.join(KINDS)}.")
@@ -133,6 +136,21 @@ class _Fields:
         if len(name) > NAME_LIMIT:
             raise Malformed(f"user.name is longer than {NAME_LIMIT} characters.")
         return User(_name(user, "id", "user.id"), _CONTROL.sub(" ", name).strip())
+
+    def proof(self) -> str:
+        """The customer's identity as the company's site has signed it."""
+        user = self._fields.get("user")
+        proof = _string(user, "identity", "user.identity") if isinstance(user, dict) else ""
+        if len(proof) > PROOF_LIMIT:
+            raise Malformed(f"user.identity is longer than {PROOF_LIMIT:,} characters.")
+        return proof
+
+    def decision(self) -> Event:
+        """A colleague's decision on a call that waits for one."""
+        note = _string(self._fields, "text", "text")
+        by = self.user(needed=False)
+        data = {"call": self.name("call"), "by": by.name or by.id or "a colleague", "note": note[:NAME_LIMIT]}
+        return Event(_DECISIONS[self.kind()], data)
 
     def action(self) -> Action:
         action = _object(self._fields, "action")

@@ -120,7 +120,8 @@ def _hold(
         expires_at=draft.moment.now + _lasts(draft, waits_for),
     )
     if waits_for == "customer":
-        _drop(draft, lambda other: other.waits_for == "customer" and other.id != call.id)
+        author = draft.author.id
+        _drop(draft, lambda one: (one.waits_for, one.author) == ("customer", author) and one.id != call.id)
     draft.change_call(call)
     draft.wake(Timer(TIMER + call.id, call.expires_at, {"call": call.id}))
     _ask(draft, call)

@@ -132,6 +132,8 @@ class Draft:
         self.summary: str | None = None
         self.cut: int | None = None
         self._standing = self.standing
+        self.known: dict[str, str] = {}
+        """The author's identity as flows see it: one and the same mapping for the whole turn."""
         self._fresh = 0
         self._changed_calls: dict[str, WaitingCall] = {}
         self._states: dict[str, FlowState] = {}
@@ -144,6 +146,7 @@ class Draft:
         for row in self.batch:
             if row.message.identity is not None and row.message.user.id == self.author.id:
                 self.standing = replace(self.standing, identity=row.message.identity)
+        self.prove(self.standing)
 
     # what is said
     def text(self, key: str, **values: object) -> str:
@@ -223,6 +226,11 @@ class Draft:
         """Who the author has proven to be."""
         known = self.standing.identity
         return known if known.holds(self.moment.now) else UNPROVEN
+
+    def prove(self, standing: Standing) -> None:
+        """This is who the author is from now on."""
+        self.standing = standing
+        self.known.update(customer=self.identity.customer, name=self.identity.name)
 
     def change_call(self, call: WaitingCall) -> WaitingCall:
         self.calls[call.id] = self._changed_calls[call.id] = call

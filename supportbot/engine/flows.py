@@ -51,7 +51,7 @@ def flow_values(draft: Draft) -> Mapping[str, Any]:
         "user": {"id": draft.author.id, "name": draft.author.name},
         "channel": draft.start.conversation.address.channel,
         "locale": draft.locale,
-        "identity": {"customer": draft.identity.customer, "name": draft.identity.name},
+        "identity": draft.known,
     }
 
 

@@ -79,7 +79,7 @@ def _check(draft: Draft, code: str) -> ToolResult:
     if fits and challenge.customer:
         now, lasts = draft.moment.now, draft.script.proofs.lasts
         proven = Identity(challenge.customer, challenge.name, "code", now, now + lasts)
-        draft.standing = Standing(proven)
+        draft.prove(Standing(proven))
         draft.trace("code", accepted=True, customer=proven.customer)
         return ToolResult("verified", {"customer": proven.customer, "name": proven.name})
     draft.standing = replace(draft.standing, challenge=replace(challenge, tries=challenge.tries - 1))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from supportbot.errors import ToolError
 from supportbot.protocols import Tool, ToolContext
+from supportbot.types import Limit
 
 _ARGS = re.compile(r"^(?:Args|Arguments|Parameters):[ \t]*$", re.MULTILINE)
 _ARG = re.compile(r"\*{0,2}(\w+)(?: *\([^)]*\))?:[ \t]*(.*)\Z")
@@ -36,54 +37,57 @@ class _Shape:
     context: tuple[str, ...]
 
 
+class ToolOptions(TypedDict, total=False):
+    """What `@tool` takes beside the name; each as in `Tool`."""
+
+    effects: bool
+    private: bool
+    public: bool
+    timeout: float
+    bound: Mapping[str, str]
+    requires: Literal["", "verified"]
+    confirm: bool | str | Mapping[str, str]
+    approve: Literal["", "human"]
+    limits: Sequence[Limit]
+    long: bool
+    progress: str | Mapping[str, str]
+    recover: Callable[[dict[str, Any], ToolContext], Any]
+
+
 @overload
 def tool(function: Callable[..., Any], /) -> Tool: ...
 
 
 @overload
-def tool(
-    *, name: str = "", effects: bool = False, private: bool = False, public: bool = False, timeout: float = 15.0
-) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(*, name: str = "", **options: Unpack[ToolOptions]) -> Callable[[Callable[..., Any]], Tool]: ...
 
 
 def tool(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str = "",
-    effects: bool = False,
-    private: bool = False,
-    public: bool = False,
-    timeout: float = 15.0,
+    function: Callable[..., Any] | None = None, /, *, name: str = "", **options: Unpack[ToolOptions]
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """A Tool from a function, sync or async, as `@tool` or `@tool(effects=True)`.
 
     Its name is the function's, its description the docstring's first paragraph, and its parameters the type hints,
     described by the docstring's `Args:` lines. A parameter annotated ToolContext is bound by the server: the model
-    neither sees nor fills it. `timeout` in seconds. Raises TypeError for parameters that no JSON object can fill.
+    neither sees nor fills it. `options` are those of `Tool`. Raises TypeError for parameters that no JSON object can
+    fill, and for options that there are not.
     """
     if function is not None:
-        return _made(function, name, effects=effects, private=private, public=public, timeout=timeout)
-    return lambda decorated: _made(
-        decorated, name, effects=effects, private=private, public=public, timeout=timeout
-    )
+        return _made(function, name, options)
+    return lambda decorated: _made(decorated, name, options)
 
 
-def _made(
-    function: Callable[..., Any], name: str, *, effects: bool, private: bool, public: bool, timeout: float
-) -> Tool:
+def _made(function: Callable[..., Any], name: str, options: ToolOptions) -> Tool:
     name = name or function.__name__
     summary, described = _documented(inspect.getdoc(function) or "")
     shape = _shape(function, name, described)
+    more: dict[str, Any] = {**options, "limits": tuple(options.get("limits", ()))}
     return Tool(
         name=name,
         description=summary or name.replace("_", " "),
         parameters=_schema(shape.model),
         call=_bound(function, shape),
-        effects=effects,
-        private=private,
-        public=public,
-        timeout=timeout,
+        **more,
     )
 
 

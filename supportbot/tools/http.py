@@ -53,7 +53,6 @@ class HttpService:
         problems: list[Problem] = []
         self._line = Line(
             Credentials.of(file.auth),
-            client,
             headers=file.headers,
             key_header=file.key_header,
             timeout=file.timeout,
@@ -75,6 +74,7 @@ class HttpService:
         if problems:
             raise ConfigError(problems)
         self.tools: tuple[Tool, ...] = tuple(found.values())
+        self._line.open(client)
 
     async def close(self) -> None:
         await self._line.close()

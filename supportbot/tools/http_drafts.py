@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from supportbot.errors import UsageError
 from supportbot.toolfiles import SAFE, HttpTool, Operation, ToolFile
 from supportbot.tools import arguments, openapi, openapi_file
@@ -146,6 +148,8 @@ def _check_service(file: ToolFile, complain: Complain) -> None:
         complain(
             ("base",), "the base address ends before any ? or #, and has no credentials: write them under `auth`"
         )
+    if file.base is not None and not _is_host(file.base):
+        complain(("base",), "the base address has a host that cannot be: check how it is written")
     if auth.password is not None and auth.user is None:
         complain((*at, "password"), "a password needs a `user`")
     standing = [name for name in auth.header if name.lower() == "authorization"]
@@ -158,6 +162,14 @@ def _check_service(file: ToolFile, complain: Complain) -> None:
     _check_headers(file.headers, ("headers",), complain, set())
     if not TOKEN.match(file.key_header):
         complain(("key_header",), f"{file.key_header!r} is no name of a header")
+
+
+def _is_host(base: str) -> bool:
+    try:
+        httpx2.URL(base)
+    except httpx2.InvalidURL:
+        return False
+    return True
 
 
 def _check_headers(headers: Mapping[str, str], at: At, complain: Complain, known: Collection[str] | None) -> None:

@@ -154,12 +154,7 @@ def _path(endpoint: Endpoint, placed: list[Placed]) -> str:
         name, value = given.get(match[1], (match[1], None))
         return quote(_whole(_segment(name, value)), safe="")
 
-    segments = [
-        (segment, PLACEHOLDER.sub(fill, segment)) for segment in endpoint.path.removeprefix("/").split("/")
-    ]
-    if any(filled != segment and filled in ("", ".", "..") for segment, filled in segments):
-        raise ToolError("An argument that stands in the address of the request cannot have this value.")
-    return "/" + "/".join(filled for _, filled in segments)
+    return PLACEHOLDER.sub(fill, endpoint.path)
 
 
 def _segment(name: str, value: Any) -> str:

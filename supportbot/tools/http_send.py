@@ -75,12 +75,11 @@ class Plan:
 
 
 class Line:
-    """The way to one service. `client(True, most=)` makes its HTTP client, at the first request."""
+    """The way to one service; `open` it before the first request."""
 
     def __init__(
         self,
         credentials: Credentials,
-        client: Callable[..., httpx2.AsyncClient],
         *,
         headers: Mapping[str, str],
         key_header: str,
@@ -88,17 +87,20 @@ class Line:
         retries: int,
     ) -> None:
         self.credentials = credentials
-        self._make = client
         self._client: httpx2.AsyncClient | None = None
         self._headers = headers
         self._key_header = key_header
         self._timeout = timeout
         self._retries = retries
 
+    def open(self, client: Callable[..., httpx2.AsyncClient]) -> None:
+        """Makes the HTTP client, which takes a moment: it reads all certificates."""
+        self._client = client(True, most=MOST)
+        self._client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.aclose()
-            self._client = None
 
     async def send(
         self, endpoint: Endpoint, arguments: Mapping[str, Any], key: str, plan: Plan
@@ -145,9 +147,7 @@ class Line:
         return self._opened().build_request(method, url, headers=headers, content=wire.content, timeout=timeout)
 
     def _opened(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            self._client = self._make(True, most=MOST)
-            self._client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        assert self._client is not None, "the line is not open"
         return self._client
 
 

@@ -133,7 +133,7 @@ class Connection:
 
     async def back(self, seconds: float) -> bool:
         """Waits for the next listing, and asks for one; False if the server is down for long, or stays so."""
-        if self._client is None and time.monotonic() - self._down_since > PATIENCE:
+        if self._stopping or (self._client is None and time.monotonic() - self._down_since > PATIENCE):
             return False
         listed = self._listed
         self._wake.set()

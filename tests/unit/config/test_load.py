@@ -45,7 +45,7 @@ def findings(folder: Path) -> list[tuple[str, str]]:
 
 
 def test_the_example_bot_loads_without_any_environment_and_without_findings(tmp_path: Path) -> None:
-    for kind in ("flows", "prompts", "knowledge"):
+    for kind in ("flows", "prompts", "knowledge", "tools"):
         shutil.copytree(bundled(kind), tmp_path / kind)
     shutil.copy(bundled("shop_tools.py"), tmp_path)
     shutil.copy(bundled("config.example.yaml"), tmp_path / "config.yaml")

@@ -13,13 +13,26 @@ from pydantic import BaseModel, ValidationError
 
 from supportbot.config import editor
 from supportbot.config.bundled import bundled
-from supportbot.quantities import seconds, size
-from supportbot.config.settings import ChannelSettings, Config, Price
+from supportbot.config.settings import ChannelSettings, Config
 from supportbot.config.validate import validate
 from supportbot.config.yamlfile import parse, read
 from supportbot.errors import ConfigError
+from supportbot.quantities import seconds, size
 
 EXAMPLE = bundled("config.example.yaml")
+BARE = """
+bot: {name: Acme Home}
+knowledge: {paths: [knowledge]}
+tools:
+  modules: [shop_tools.py, tools/catalogue.py, tools/identity.py]
+  files: [tools/delivery.yaml]
+  mcp:
+    warehouse:
+      command: [python, tools/warehouse_mcp.py]
+      allow: {stock: {public: true}, reserve: {confirm: true, limits: [{times: 3}]}}
+identity: {flow: verify, send_code: send_code}
+"""
+"""What the example has beside the defaults."""
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
 
 
@@ -36,17 +49,23 @@ def problems(text: str) -> list[str]:
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every key of the config, as docs/configuration.md writes it."""
     for name, field in model.model_fields.items():
-        inner = [field.annotation, *get_args(field.annotation)]
-        models = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if not models:
-            yield f"{prefix}{name}"
-        elif models == [ChannelSettings]:
+        models = list(parts(field.annotation))
+        if models == [ChannelSettings]:
             yield from (f"{prefix}{name}.*.type", f"{prefix}{name}.*.burst_wait")
-        elif models == [Price]:
-            yield f"{prefix}{name}"
-            yield from keys(Price, f"{prefix}{name}.*.")
-        else:
+        elif models == [field.annotation]:
             yield from keys(models[0], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+            if models and name != "allow":  # the rules in there are described under tools.rules
+                yield from keys(models[0], f"{prefix}{name}.*.")
+
+
+def parts(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections that a key's value is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from parts(inner)
 
 
 def test_only_the_name_is_needed() -> None:
@@ -59,7 +78,7 @@ def test_only_the_name_is_needed() -> None:
 
 def test_the_example_is_the_default_and_names_every_key() -> None:
     example = read(EXAMPLE)
-    bare = config("{bot: {name: Acme Home}, knowledge: {paths: [knowledge]}, tools: {modules: [shop_tools.py]}}")
+    bare = config(BARE)
     assert validate(Config, example) == bare
     written = {".".join(map(str, path)) for path in example.marks}
     expected = {key for key in keys(Config) if "*" not in key}
