@@ -28,7 +28,7 @@ from typing import Any
 from babel.dates import format_skeleton
 from babel.numbers import format_currency
 
-from supportbot import Tool, ToolContext, ToolError
+from supportbot import NotDone, Tool, ToolContext, ToolError
 
 RETURN_DAYS = 30
 DELIVERY_DAYS = 4
@@ -234,6 +234,21 @@ def recent_order(arguments: dict[str, Any], context: ToolContext) -> dict[str, A
         return None if row is None else _order(shop, row, context.locale)
 
 
+def my_orders(arguments: dict[str, Any], context: ToolContext) -> list[dict[str, Any]]:
+    """The customer's orders, the newest first: {number, status, placed_day, contents, total}.
+
+    Who the customer is comes from the server, which knows it by a proof: the model can neither see nor choose it.
+    """
+    with open_shop(context.locale) as shop:
+        rows = shop.execute(
+            "SELECT * FROM orders WHERE customer = ? ORDER BY placed_on DESC, number DESC LIMIT 10",
+            (arguments["customer_id"],),
+        ).fetchall()
+        orders = [_order(shop, row, context.locale) for row in rows]
+    told = ("number", "status", "placed_day", "contents", "total")
+    return [{field: order[field] for field in told} for order in orders]
+
+
 def find_product(arguments: dict[str, Any], context: ToolContext) -> list[dict[str, Any]]:
     """Up to five products that have a word of `query` in their name or tags, best first."""
     words = re.findall(r"\b(\w{3,}?)[sn]?\b", str(arguments["query"]).casefold())
@@ -267,6 +282,15 @@ def _change(tool: str, arguments: Mapping[str, Any], context: ToolContext, act: 
         what = (json.dumps(arguments, ensure_ascii=False), json.dumps(result, ensure_ascii=False))
         shop.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (context.key, tool, *who, *what))
         return result
+
+
+def done_before(arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
+    """What an interrupted call came to, by its audit row. Raises NotDone if there is none: then nothing was changed."""
+    with open_shop(context.locale) as shop:
+        done = shop.execute("SELECT result FROM audit WHERE key = ?", (context.key,)).fetchone()
+    if done is None:
+        raise NotDone
+    return dict(json.loads(done["result"]))
 
 
 def _proven_order(
@@ -366,6 +390,7 @@ def file_complaint(arguments: dict[str, Any], context: ToolContext) -> dict[str,
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     "order_number": {"type": "string", "maxLength": 20, "description": "A- and five digits."},
     "contact": {"type": "string", "maxLength": 100, "description": "The order's e-mail address or postcode."},
+    "customer_id": {"type": "string", "description": "Put in by the server."},
     "query": {"type": "string", "maxLength": 200, "description": "What the customer is looking for."},
     "street": {"type": "string", "minLength": 3, "maxLength": 120, "description": "Street and house number."},
     "postcode": {"type": "string", "pattern": r"^\d{4,5}$", "description": "Four or five digits."},
@@ -384,16 +409,30 @@ def _tool(
     *,
     effects: bool = False,
     public: bool = False,
+    confirm: bool = False,
+    bound: Mapping[str, str] | None = None,
 ) -> Tool:
     """A tool named like its function; `needs` lists its FIELDS, those with a ? may be left out.
 
-    What changes something is private: a model starts the flow, and the flow asks for a yes first. What is public may be
-    shown to everybody in a channel; the rest only to the customer.
+    What changes something is private: a model starts the flow, and the flow asks for what is needed. `confirm` makes the
+    customer's yes to exactly this call a condition. What is public may be shown to everybody in a channel; the rest only
+    to the customer.
     """
     properties = {name.rstrip("?"): FIELDS[name.rstrip("?")] for name in needs.split()}
     required = [name for name in needs.split() if not name.endswith("?")]
     schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return Tool(call.__name__, description, schema, call, effects=effects, private=effects, public=public)
+    return Tool(
+        call.__name__,
+        description,
+        schema,
+        call,
+        effects=effects,
+        private=effects,
+        public=public,
+        confirm=confirm,
+        bound=bound or {},
+        recover=done_before if effects else None,
+    )
 
 
 LOOK_UP = "Looks up an order. Ask for its number and its e-mail address or postcode; never guess them."
@@ -401,8 +440,14 @@ LOOK_UP = "Looks up an order. Ask for its number and its e-mail address or postc
 TOOLS = [
     _tool(find_order, LOOK_UP, "order_number contact?"),
     _tool(recent_order, "The order the customer proved last in this conversation, if any.", ""),
+    _tool(
+        my_orders,
+        "Lists the customer's own orders. Needs no number: the customer proves who they are.",
+        "customer_id",
+        bound={"customer_id": "identity.customer"},
+    ),
     _tool(find_product, "Finds products with price and stock, by words such as lamp.", "query", public=True),
-    _tool(cancel_order, "Cancels an order that has not been shipped.", "order_number", effects=True),
+    _tool(cancel_order, "Cancels an order that has not been shipped.", "order_number", effects=True, confirm=True),
     _tool(change_address, "Changes where to deliver.", "order_number street postcode city", effects=True),
     _tool(start_return, "Opens a return and makes a label.", "order_number items? reason", effects=True),
     _tool(file_complaint, "Writes a complaint down.", "text order_number? topic?", effects=True),

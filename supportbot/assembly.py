@@ -216,6 +216,8 @@ def secrets(files: BotFiles) -> Iterator[str]:
     if key is not None:
         yield key.get_secret_value()
     yield from _secrets(files.config.model_dump(), secret=False)
+    for file in files.tool_files.values():
+        yield from _secrets(file.model_dump(), secret=False)
     for kind in {one.type for one in files.config.channels.values()}:
         variables = channels.environment(kind, files.folder).values()
         yield from _secrets({name: files.env.get(name, "") for name in variables}, secret=False)

@@ -1,4 +1,4 @@
-"""Sends a customer the code that proves who they are. A flow's step `verify` calls it and checks what they type.
+"""Sends a customer the code that proves who they are. The flow `verify` has it sent and checks what they type.
 
 Two rules:
 - Whether somebody is a customer is not told: the caller answers the same when nobody has this address.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from supportbot.cli import adapters, db, handoffs
+from supportbot.cli import adapters, db, handoffs, tools
 from supportbot.cli.options import AsJson, ConfigPath, StorePath
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(handoffs.app, name="handoffs")
+app.add_typer(tools.app, name="tools")
 app.add_typer(db.app, name="db")
 app.add_typer(adapters.app, name="adapters")
 

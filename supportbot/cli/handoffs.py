@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,34 +114,16 @@ async def _find(path: Path, id: str) -> Handoff:
 
 
 async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agent: str) -> bool:
-    """Through the running server if there is one, else straight into the store; whether a server runs."""
     import secrets
-    import time
 
-    from supportbot.errors import UsageError
-    from supportbot.stores import SqliteStore
+    from supportbot.cli.acting import address_of, deliver
     from supportbot.types import Message, User
-    from supportbot.web import control
 
-    store = SqliteStore.read_only(path)
-    await store.open()
-    conversation = await store.conversation(handoff.conversation)
-    await store.close()
     message = Message(
-        address=conversation.address,
+        address=await address_of(path, handoff.conversation),
         id=f"cli-{secrets.token_hex(16)}",
         user=User(agent, agent),
         text=text,
         kind=kind,
     )
-    with contextlib.suppress(UsageError):
-        await control.send_to_server(path.with_suffix(".sock"), message)
-        return True
-    writable = SqliteStore(path, enqueue=lambda transaction, job: None)
-    await writable.open()
-    try:
-        now = time.time()
-        await writable.receive(message, now=now, ready_at=now)
-    finally:
-        await writable.close()
-    return False
+    return await deliver(path, message)

@@ -17,7 +17,7 @@ from supportbot.cli import explaining
 from supportbot.cli.options import reading
 from supportbot.errors import NotFound
 from supportbot.stores import SqliteStore
-from supportbot.types import Conversation, Handoff
+from supportbot.types import Conversation, Handoff, WaitingCall
 
 T = TypeVar("T")
 _SEARCHED = 100_000
@@ -96,6 +96,58 @@ def conversation_show(config: Path, store: Path | None, id: str, *, as_json: boo
         return
     typer.echo(f"{found.id} on {found.address.channel}, {found.customer.name or found.customer.id}")
     typer.echo(explaining.transcript(turns))
+
+
+async def find_waiting(path: Path, id: str) -> tuple[str, WaitingCall]:
+    """(conversation, call) of the call that waits for a colleague and whose id begins so. NotFound if there is none."""
+    store = SqliteStore.read_only(path)
+    await store.open()
+    try:
+        every = await store.calls("human", limit=_SEARCHED)
+    finally:
+        await store.close()
+    return _one([one for one in every if one[1].id.startswith(id)], "waiting call", id)
+
+
+def calls_waiting(config: Path, store: Path | None, *, as_json: bool) -> None:
+    rows = _with(config, store, lambda opened: opened.calls("human", limit=_SEARCHED))
+    if as_json:
+        _print_json([{"conversation": conversation, **asdict(call)} for conversation, call in rows])
+    elif not rows:
+        typer.echo("nothing waits for a colleague")
+    else:
+        shown = [
+            (
+                call.id[:14],
+                call.tool,
+                call.arguments[:60],
+                call.author_name or call.author,
+                explaining.at(call.expires_at),
+            )
+            for _, call in rows
+        ]
+        _table(("id", "tool", "arguments", "customer", "until (UTC)"), shown)
+
+
+def calls_done(config: Path, store: Path | None, limit: int, *, as_json: bool) -> None:
+    rows = _with(config, store, lambda opened: opened.ledger(limit=limit))
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    elif not rows:
+        typer.echo("no call has changed anything yet")
+    else:
+        shown = [
+            (
+                explaining.at(row.charge.at),
+                row.charge.tool,
+                row.outcome,
+                row.charge.customer,
+                ", ".join(row.charge.consents) or "-",
+                row.charge.arguments[:60],
+            )
+            for row in rows
+        ]
+        _table(("at (UTC)", "tool", "outcome", "customer", "yes by", "arguments"), shown)
 
 
 def set_aside(config: Path, store: Path | None, limit: int, *, as_json: bool) -> None:

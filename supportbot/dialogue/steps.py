@@ -152,6 +152,8 @@ def _verifies(run: Run) -> bool:
     if flow is None or open_already or run.top.tries or len(run.frames) >= MAX_FRAMES:
         return False
     run.note("flow", name=flow.name)
+    if told := run.scene.texts.get("identity_needed"):
+        run.replies.append(Reply(told))
     run.frames[-1] = replace(run.top, tries=1)
     run.frames.append(Frame(flow.name, flow.digest))
     return True

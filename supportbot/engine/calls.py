@@ -166,7 +166,8 @@ def _question(draft: Draft, tool: str, given: Mapping[str, Any]) -> str:
         by_locale = {"": own} if isinstance(own, str) else own
         template = draft.script.in_language(by_locale, draft.locale)
         return draft.script.templates.render_text(template, dict(given))
-    what = [terms.description if terms is not None else tool, *(_line(name, given[name]) for name in given)]
+    does = terms.description.partition(". ")[0].rstrip(".") + "." if terms is not None else tool
+    what = [does, *(_line(name, given[name]) for name in given)]
     return draft.text("confirm_call", what="\n".join(what))
 
 

@@ -23,7 +23,8 @@ from supportbot.types import (
 _TEXTS = tuple(
     key
     for key in TEXTS
-    if key in ("choose_number", "cancelled", "flow_changed", "yes", "no") or key.startswith(("invalid", "share_"))
+    if key in ("choose_number", "cancelled", "flow_changed", "identity_needed", "yes", "no")
+    or key.startswith(("invalid", "share_"))
 )
 _IDENTITY = tuple(tool.name for tool in identity.TOOLS)
 

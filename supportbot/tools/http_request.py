@@ -91,7 +91,8 @@ def written(endpoint: Endpoint, arguments: Mapping[str, Any], *, reserved: Colle
     """The request with these arguments; none of them gets a name in the query that is `reserved`. Raises ToolError."""
     placed = [(_place(endpoint, name), name, value) for name, value in arguments.items()]
     query = _all_pairs(placed, "query", reserved)
-    url = endpoint.base.rstrip("/") + _path(endpoint, placed) + (f"?{encoded(query)}" if query else "")
+    path = _path(endpoint, placed)
+    url = endpoint.base.rstrip("/") + path + (("&" if "?" in path else "?") + encoded(query) if query else "")
     if len(url) > LONGEST:
         raise ToolError("The arguments are too long.")
     content = _content(endpoint.body, arguments, placed)

@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -49,7 +50,13 @@ def load_modules(paths: Sequence[Path], folder: Path) -> Mapping[str, Tool]:
                 _take(_tools(module, path, problems), path, found, problems)
     if problems:
         raise ConfigError(problems)
-    return {name: tool for name, (tool, _) in found.items()}
+    return {
+        name: replace(tool, source=tool.source or _within(path, folder)) for name, (tool, path) in found.items()
+    }
+
+
+def _within(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
 def _take(tools: Sequence[Tool], path: Path, found: dict[str, tuple[Tool, Path]], problems: list[Problem]) -> None:

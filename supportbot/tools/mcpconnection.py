@@ -67,7 +67,7 @@ class Connection:
         self._name, self._server, self._folder = name, server, folder
         self._log, self._http = log, http
         self._task: asyncio.Task[None] | None = None
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope  # made in start: it needs a running loop
         self._stopping = False
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
@@ -82,6 +82,7 @@ class Connection:
     async def start(self) -> None:
         """Begins; returns when the tools are known, both ways to begin have failed, or the timeout is over."""
         self._down_since = time.monotonic()
+        self._scope = anyio.CancelScope()
         self._task = asyncio.create_task(self._run(), name=f"mcp:{self._name}")
         with suppress(TimeoutError):
             async with asyncio.timeout(self._server.timeout):
@@ -122,6 +123,8 @@ class Connection:
                 progress_callback=partial(_progress, context),
             )
         except MCPError as error:
+            if error.code in (*_NOT_BEGUN, *_UNSURE):
+                self._wake.set()  # to see whether the server is still there
             raise _meant(error) from None
         except ValidationError:
             raise Lost("The answer could not be read") from None

@@ -287,8 +287,9 @@ async def test_a_server_at_an_address_may_go_away_and_come_back(
             server.end()
             with pytest.raises(OutcomeUnknown):
                 await acting
+            await until(lambda: bool(log.events("mcp.unreachable")))
             with pytest.raises(ToolError, match=UNREACHED):
-                await tool(room, "refund").call({"amount": 1}, context())
+                await call(room, "refund", amount=1)
             server.begin()
             await until(lambda: len(log.events("mcp.connected")) == 2)
             assert await call(room, "echo", text="again") == "again"
