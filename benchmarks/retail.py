@@ -249,7 +249,7 @@ class Book:
 
 def read(state: Path, customer: str) -> Book:
     with closing(sqlite3.connect(state / f"{customer}.db")) as database:
-        rows = database.execute("SELECT name, arguments, conversation, again FROM log ORDER BY number").fetchall()
+        rows = database.execute("SELECT name, arguments, conversation, again FROM log ORDER BY began").fetchall()
         recovered = database.execute("SELECT found FROM recoveries").fetchall()
         return Book(
             fingerprint=fingerprint(database),
@@ -288,14 +288,19 @@ class Verdict:
         return self.tasks - sum(task != "-" for task in self.wrong)
 
 
-def judge(tasks: Sequence[Task], agent: Agent, state: Path, initial: str, heard: Sequence[Heard]) -> Verdict:
-    """Checks everything that can be seen from outside of the bot."""
+def judge(
+    tasks: Sequence[Task], agent: Agent, state: Path, initial: str, heard: Sequence[Heard], *, killed: bool
+) -> Verdict:
+    """Checks everything that can be seen from outside of the bot; `killed` says whether its process was."""
     verdict = Verdict(len(tasks))
     owners: dict[str, str] = {}
     for task in tasks:
         book = read(state, task.customer)
         reasons = [*sorted(agent.wrong.get(task.id, ())), *_told(task, agent)]
-        reasons += [*_state(task, book, initial, owners), *_log(task, book, agent.parallel(task), verdict.counts)]
+        reasons += [
+            *_state(task, book, initial, owners),
+            *_log(task, book, killed and agent.parallel(task), verdict.counts),
+        ]
         reasons += _reply(task, [one for one in heard if one.to == task.customer], verdict.counts)
         if reasons:
             verdict.wrong[task.id] = reasons
@@ -329,11 +334,14 @@ def _state(task: Task, book: Book, initial: str, owners: dict[str, str]) -> list
     return reasons
 
 
-def _log(task: Task, book: Book, parallel: bool, counts: Counter[str]) -> list[str]:
-    """Actions have to stand in their order, reading calls too; those of one message only between the same actions."""
+def _log(task: Task, book: Book, interrupted: bool, counts: Counter[str]) -> list[str]:
+    """The calls have to have begun in the order of the steps, each once.
+
+    Reading calls of one message run together: if a kill ends some of them, those begin anew, after the others.
+    """
     if book.calls == task.logged:
         return []
-    if parallel and task.sorted_reads(book.calls) == task.sorted_reads(task.logged):
+    if interrupted and task.sorted_reads(book.calls) == task.sorted_reads(task.logged):
         counts["tasks with reads in another order"] += 1
         return []
     reasons = [f"the log has {len(book.calls)} calls, not just the {len(task.logged)} in their order"]

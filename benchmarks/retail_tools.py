@@ -17,6 +17,7 @@ import json
 import os
 import socket
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +30,7 @@ SCHEMA = """
 CREATE TABLE kinds (name TEXT PRIMARY KEY);
 CREATE TABLE records (kind TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 CREATE TABLE log (
-    number INTEGER PRIMARY KEY, key TEXT NOT NULL, conversation TEXT NOT NULL, step INTEGER NOT NULL, name TEXT NOT NULL,
+    began INTEGER NOT NULL, key TEXT NOT NULL, conversation TEXT NOT NULL, step INTEGER NOT NULL, name TEXT NOT NULL,
     arguments TEXT NOT NULL, result TEXT NOT NULL, error INTEGER NOT NULL, again INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE recoveries (key TEXT, found INTEGER);
@@ -99,7 +100,7 @@ def _given(result: str, error: bool) -> str:
 
 def run(name: str, effects: bool, arguments: dict[str, Any], context: ToolContext) -> str:
     """Does the call: its step's writes, its line in the log; gives the step's result, or raises its error."""
-    kind = "effect" if effects else "read"
+    began, kind = time.monotonic_ns(), "effect" if effects else "read"
     with closing(opened(context.customer.id)) as database:
         known = _logged(database, context.key)
         if known is not None and not effects:
@@ -112,9 +113,9 @@ def run(name: str, effects: bool, arguments: dict[str, Any], context: ToolContex
             database, context, name, wanted
         )  # another call of the same message may have taken one
         _write(database, step["db_writes"])
-        line = (context.key, context.conversation, number, name, wanted, step["result"], step["error"])
-        columns = "key, conversation, step, name, arguments, result, error"
-        database.execute(f"INSERT INTO log ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", line)
+        line = (began, context.key, context.conversation, number, name, wanted, step["result"], step["error"])
+        columns = "began, key, conversation, step, name, arguments, result, error"
+        database.execute(f"INSERT INTO log ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", line)
         if effects:
             _announce(context, number, "effect open")
         database.execute("COMMIT")

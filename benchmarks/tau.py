@@ -14,6 +14,7 @@ killed         both ways of calling, two conversations at once, and the server k
                while the model answers, while a tool reads, and while an action runs: before its write, with the write
                not committed, and after it; while it is asked what an action came to; and while the reply leaves
 
+In the log a reading call that ran again after a kill, under the same key, counts once; an action counts every time.
 Exits 1 if any mode has fewer than all.
 """
 
@@ -283,7 +284,7 @@ async def play(mode: str, options: argparse.Namespace, tasks: Sequence[Task], fo
             heard = await served(run, model, killer, AT_ONCE if mode == "interleaved" else 1)
         seconds = time.monotonic() - began
         refused = sorted(set(model.refused))
-    verdict = retail.judge(tasks, agent, run.state, initial, heard)
+    verdict = retail.judge(tasks, agent, run.state, initial, heard, killed=killer is not None)
     verdict.counts += extra
     verdict.wrong.update({"-": [*verdict.wrong.get("-", []), *refused]} if refused else {})
     if verdict.counts["second copies"] and mode != "killed":

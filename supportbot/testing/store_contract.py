@@ -32,6 +32,7 @@ from supportbot.testing.pairs import (
 )
 from supportbot.testing.store_contract_channels import ChannelsContract
 from supportbot.testing.store_contract_effects import SAID, EffectsContract
+from supportbot.testing.store_contract_tools import ToolsContract
 from supportbot.types import (
     Action,
     Attachment,
@@ -48,7 +49,7 @@ STATE = FlowState(
 )
 
 
-class StoreContract(EffectsContract, ChannelsContract):
+class StoreContract(EffectsContract, ChannelsContract, ToolsContract):
     """Holds for every store. The fixture `pairs` opens the same database each time it is called."""
 
     @pytest.fixture

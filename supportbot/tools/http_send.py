@@ -87,20 +87,21 @@ class Line:
         retries: int,
     ) -> None:
         self.credentials = credentials
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: Mapping[bool, httpx2.AsyncClient] = {}
         self._headers = headers
         self._key_header = key_header
         self._timeout = timeout
         self._retries = retries
 
     def open(self, client: Callable[..., httpx2.AsyncClient]) -> None:
-        """Makes the HTTP client, which takes a moment: it reads all certificates."""
-        self._client = client(True, most=MOST)
-        self._client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        """Makes the HTTP clients; what changes something gets a connection of its own each time."""
+        self._clients = {effects: client(True, most=MOST, keep=not effects) for effects in (False, True)}
+        for one in self._clients.values():
+            one.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        for one in self._clients.values():
+            await one.aclose()
 
     async def send(
         self, endpoint: Endpoint, arguments: Mapping[str, Any], key: str, plan: Plan
@@ -111,7 +112,8 @@ class Line:
         own = {self._key_header: key} if plan.effects and key else {}
         ends, doubt = time.monotonic() + plan.seconds, False
         for tried in range(self._retries + 1):
-            came = await self._try(endpoint.method, wire, own, min(self._timeout, ends - time.monotonic()))
+            left = min(self._timeout, ends - time.monotonic())
+            came = await self._try(self._clients[plan.effects], endpoint.method, wire, own, left)
             wait = _wait(came, plan, tried)
             last = tried == self._retries or wait is None
             if wait is None or last or time.monotonic() + wait + 0.1 >= ends:
@@ -120,11 +122,13 @@ class Line:
             await asyncio.sleep(wait)
         return came, doubt
 
-    async def _try(self, method: str, wire: Written, own: Mapping[str, str], seconds: float) -> Answer | Silence:
+    async def _try(
+        self, client: httpx2.AsyncClient, method: str, wire: Written, own: Mapping[str, str], seconds: float
+    ) -> Answer | Silence:
         try:
-            request = self._request(method, wire, own, seconds)
+            request = self._request(client, method, wire, own, seconds)
             async with asyncio.timeout(seconds):
-                return _answer(await self._opened().send(request))
+                return _answer(await client.send(request))
         except _NEVER_ARRIVED as error:
             return Silence(f"no connection ({type(error).__name__}: {error})", arrived=False)
         except (TimeoutError, httpx2.TimeoutException):
@@ -134,7 +138,9 @@ class Line:
         except httpx2.RequestError as error:
             return Silence(f"the connection broke off ({type(error).__name__})")
 
-    def _request(self, method: str, wire: Written, own: Mapping[str, str], seconds: float) -> httpx2.Request:
+    def _request(
+        self, client: httpx2.AsyncClient, method: str, wire: Written, own: Mapping[str, str], seconds: float
+    ) -> httpx2.Request:
         """Ours wins over what a tool writes into the same header. As bytes: httpx2 takes texts only if they are ASCII."""
         usual = {"accept": "application/json, */*;q=0.5"} | ({"content-type": wire.media} if wire.media else {})
         merged: dict[str, tuple[str, str]] = {}
@@ -144,11 +150,7 @@ class Line:
         secret = encoded(list(self.credentials.query.items()))
         url = wire.url + (("&" if "?" in wire.url else "?") + secret if secret else "")
         timeout = httpx2.Timeout(seconds, connect=seconds / 2)
-        return self._opened().build_request(method, url, headers=headers, content=wire.content, timeout=timeout)
-
-    def _opened(self) -> httpx2.AsyncClient:
-        assert self._client is not None, "the line is not open"
-        return self._client
+        return client.build_request(method, url, headers=headers, content=wire.content, timeout=timeout)
 
 
 def _wait(came: Answer | Silence, plan: Plan, tried: int) -> float | None:

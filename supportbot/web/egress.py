@@ -15,8 +15,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
@@ -79,10 +81,17 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def client(
-    allow_private: bool, *, most: int = MAX_ANSWER, resolve: Resolve = resolve, hosts: Iterable[str] = ()
+    allow_private: bool,
+    *,
+    most: int = MAX_ANSWER,
+    resolve: Resolve = resolve,
+    hosts: Iterable[str] = (),
+    keep: bool = True,
 ) -> httpx2.AsyncClient:
     """A client that keeps the rules above; `allow_private` is for addresses that the operator wrote, `hosts` are
-    addresses (URLs) in their own network that may be reached beside the public ones.
+    addresses (URLs) in their own network that may be reached beside the public ones. Without `keep` each request has a
+    connection of its own: one that was kept may be closed by the other side just as it is used, and then nobody knows
+    whether the request arrived.
 
     A request to a private address raises ChannelRefused, and so does an answer of more than `most` bytes. Close the
     client after use.
@@ -90,7 +99,7 @@ def client(
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx2.AsyncClient(
-        transport=_Transport(_Backend(allow_private, resolve, frozenset(map(_end, hosts))), most),
+        transport=_Transport(_Backend(allow_private, resolve, frozenset(map(_end, hosts))), most, keep),
         timeout=TIMEOUT,
         trust_env=False,
         follow_redirects=False,
@@ -163,15 +172,21 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         return addresses
 
 
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """Reading all certificates takes a tenth of a second; once is enough."""
+    return httpx2.create_ssl_context()
+
+
 class _Transport(httpx2.AsyncHTTPTransport):
     """The library's transport over our backend. Should its inner name `_pool` change, every request fails: closed."""
 
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend, most: int) -> None:
+    def __init__(self, backend: httpcore2.AsyncNetworkBackend, most: int, keep: bool) -> None:
         self._most = most
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=_trusted(),
             max_connections=100,
-            max_keepalive_connections=20,
+            max_keepalive_connections=20 if keep else 0,
             keepalive_expiry=5.0,
             network_backend=backend,
         )

@@ -290,11 +290,11 @@ async def test_a_server_at_an_address_may_go_away_and_come_back(
             await until(lambda: bool(log.events("mcp.unreachable")))
             with pytest.raises(ToolError, match=UNREACHED):
                 await call(room, "refund", amount=1)
-            server.begin()
+            await asyncio.to_thread(server.begin)
             await until(lambda: len(log.events("mcp.connected")) == 2)
             assert await call(room, "echo", text="again") == "again"
             server.end()
-            server.begin()
+            await asyncio.to_thread(server.begin)
             assert await call(room, "refund", amount=2) == "2 paid back"
     assert ledger.read_text() == "slow_refund\nrefund 2 key-1\n"
 
