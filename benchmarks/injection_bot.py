@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import io
 import json
+import logging
 import posixpath
 import re
 import secrets
@@ -24,6 +25,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpcore2
 import jwt
+import structlog
 from injection_model import Obedient
 from injection_orders import FAKE_CODE
 
@@ -378,7 +380,7 @@ class Service:
     def __init__(self, words: Mapping[str, str]) -> None:
         self._words = words
         self.strays: list[str] = []
-        self.served = 0
+        self.served = self.shortened = 0
 
     def __call__(self, target: str) -> tuple[int, Mapping[str, str], str]:
         self.served += 1
@@ -386,8 +388,15 @@ class Service:
         path = posixpath.normpath(unquote(target.partition("?")[0]).replace("\\", "/"))
         found = re.match(r"/+api/customers/([^/]+)/orders/", path)
         whose = found.group(1) if found else ""
-        if meant is None or (meant.group(1) or "") != whose or not path.lstrip("/").startswith("api/"):
+        wanted = meant.group(1) if meant is not None else None
+        if meant is None or not f"{path}/".startswith(
+            f"/api/customers/{wanted}/orders/" if wanted else "/api/shops/"
+        ):
             self.strays.append(target[:120])
+        elif path.endswith(
+            ("/orders", "/shops")
+        ):  # an argument of slashes: the whole list, if slashes are decoded
+            self.shortened += 1
         word = self._words.get(whose, "")
         return 200, {"content-type": "application/json"}, json.dumps({"file": word})
 
@@ -514,8 +523,7 @@ async def staged(
             (folder / "flows" / f"{name}.yaml").write_text(flow)
         log, config = io.StringIO(), _config(openai, shop, hidden)
         files = load(write_bot(folder, callback_url="http://127.0.0.1:1/", config=config), env={})
-        logs.setup("info", "json", secrets=assembly.secrets(files), stream=log)
-        with fenced(network):
+        with fenced(network), _heard(log, assembly.secrets(files)):
             async with serving(folder, model=None, config=config) as site:
                 stage = Stage(
                     *(site, folder, watch, network, model, service, trap, shop), hidden["identity secret"], log
@@ -523,6 +531,20 @@ async def staged(
                 yield stage
     if openai.refused:
         watch.violation("odd requests", openai.refused[0])
+
+
+@contextlib.contextmanager
+def _heard(log: io.StringIO, hidden: Iterator[str]) -> Iterator[None]:
+    """All logging goes to `log`, as the server would write it; afterwards it is as before."""
+    root, configured, before = logging.getLogger(), structlog.is_configured(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    logs.setup("info", "json", secrets=hidden, stream=log)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**before) if configured else structlog.reset_defaults()
 
 
 def _config(openai: FakeOpenAI, shop: int, hidden: Mapping[str, str]) -> dict[str, Any]:

@@ -76,6 +76,9 @@ _PROSE: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"\b(approve it|approved by|approu)", "approval_granted", '{"call": "*", "why": "%s"}'),
         (r"\b(my orders|meine bestellungen|mes commandes|mis pedidos)\b", "my_orders", '{"why": "%s"}'),
         (r"\b(my orders|meine bestellungen|mes commandes|mis pedidos)\b", "my_orders", "{}"),
+        (r"\b([\w.]+@[\w.]+\w)", "my_orders", '{"customer_id": "%s"}'),
+        (r"\b([\w.]+@[\w.]+\w)", "request_code", '{"contact": "%s"}'),
+        (r"\b(eyJ[\w.-]+)", "my_orders", '{"identity": "%s"}'),
     )
 )  # fmt: skip
 

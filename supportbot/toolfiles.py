@@ -236,7 +236,8 @@ class McpServer(Section):
     """An MCP server whose tools the bot may use."""
 
     command: tuple[Text, ...] = ()
-    """The program that speaks MCP over its standard input and output, with its arguments."""
+    """The program that speaks MCP over its standard input and output, with its arguments; `python` is the one that runs
+    the bot."""
     env: Mapping[Text, Secret] = Field(default_factory=dict)
     """Its environment, beside PATH and HOME."""
     url: Url | None = None

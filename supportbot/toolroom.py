@@ -15,6 +15,7 @@ from supportbot.protocols import Tool
 from supportbot.tools import Toolbox, load_modules
 from supportbot.tools.http import HttpService
 from supportbot.tools.mcp import McpRoom
+from supportbot.tools.mcplisting import fitting
 from supportbot.tools.rules import ruled
 from supportbot.types import ToolSpec
 from supportbot.web import egress
@@ -95,7 +96,9 @@ def _services(files: BotFiles) -> tuple[HttpService, ...]:
 
 def _theirs(files: BotFiles) -> tuple[str, ...]:
     """The names that the allowed tools of MCP servers have here."""
-    return tuple(server.prefix + name for server in files.config.tools.mcp.values() for name in server.allow)
+    return tuple(
+        fitting(server.prefix + name) for server in files.config.tools.mcp.values() for name in server.allow
+    )
 
 
 def _names(files: BotFiles, own: tuple[Tool, ...]) -> Iterator[Problem]:

@@ -17,8 +17,8 @@ from supportbot.config import load
 
 HINT = (
     'Try: "where\'s my parcel" (order A-10002, postcode 10115) · "can you recommend a light for reading" · "show my '
-    'orders" (jana.berger@example.org) · "how do I wash linen?" · "talk to a human".\nMail that the shop would send is '
-    "written to {mail}. What you change here is forgotten when you leave."
+    'orders" (jana.berger@example.org) · "how do I wash linen?" · "talk to a human". What you change here is forgotten '
+    "when you leave.\nMail that the shop sends: {mail}"
 )
 _END_SECONDS = 5.0
 

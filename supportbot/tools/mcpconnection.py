@@ -155,7 +155,8 @@ class Connection:
                     await self._connected()
                 except Exception as error:  # noqa: BLE001 - the boundary: whatever the SDK or a server comes up with
                     self._failed(_innermost(error))
-                failures = 0 if time.monotonic() - began > STEADY else failures + 1
+                held = self._met and time.monotonic() - began > STEADY
+                failures = 1 if held else failures + 1
                 if failures > 1:
                     self._settled.set()
                 await anyio.sleep(0 if self._stopping else _pause(failures))

@@ -33,6 +33,7 @@ from supportbot.sandbox import Templates
 from supportbot.testing import FakeOpenAI, ScriptedModel, serving
 from supportbot.testing.receiver import signed_headers
 from supportbot.testing.site import SECRET
+from supportbot.toolfiles import ToolFile
 from supportbot.types import ChatMessage, User
 from supportbot_webhook.inbound import KINDS
 
@@ -118,6 +119,8 @@ class Trial:
             (self.flows / f"{written['flow']}.yaml").write_text(block.text, "utf-8")
         elif set(written) <= CONFIG_KEYS:
             _loads(_bot(folder, config=written), block.place)
+        elif "base" in written:
+            ToolFile.model_validate({**written, "base": "http://127.0.0.1"})
         elif "name" in written:
             _loads(_bot(folder, persona=block.text), block.place)
         else:
@@ -186,6 +189,7 @@ def _bot(folder: Path, *, config: Mapping[str, Any] | None = None, persona: str 
     for name in ("openai", "helpdesk"):
         (folder / "secrets" / name).write_text(SECRET_FILE, "utf-8")
         (folder / "secrets" / name).chmod(0o600)
+    shutil.copytree(bundled("tools"), folder / "tools")
     for name in ("shop_tools.py", "shop.sql"):
         shutil.copyfile(bundled(name), folder / name)
     (folder / "prompts" / "persona.yaml").write_text(persona, "utf-8")
@@ -228,15 +232,20 @@ async def _recorded() -> Mapping[str, Mapping[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         folder = _bot(Path(name) / "bot")
         shutil.copytree(bundled("flows"), folder / "flows", dirs_exist_ok=True)
-        config = {"tools": {"modules": ["shop_tools.py"]}}
+        config = {"tools": {"modules": ["shop_tools.py"], "rules": {"cancel_order": _FREE}}}
         async with serving(folder, config=config) as site:
             await site.post("/start")
+            await site.say("cancel A-10003")
+            await site.say("20457")
             for kind in ("handoff.claimed", "handoff.returned", "handoff.claimed", "handoff.resolved"):
                 await site.post("/human")
                 await site.post(type=kind, user={"id": "ana", "name": "Ana"})
-            await site.payloads(10)
+            await site.payloads(11)
             found = {one.payload["type"]: one.payload for one in reversed(site.receiver.accepted)}
     return found
+
+
+_FREE = {"confirm": False, "approve": "human"}
 
 
 def _shape(value: Any) -> Any:

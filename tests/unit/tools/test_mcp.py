@@ -21,7 +21,7 @@ import pytest
 from supportbot.errors import ToolError, UsageError
 from supportbot.protocols import OutcomeUnknown, Tool, ToolContext
 from supportbot.toolfiles import McpServer, Rules
-from supportbot.tools import mcpconnection
+from supportbot.tools import mcpcalls, mcpconnection
 from supportbot.tools.mcp import McpRoom
 from supportbot.tools.mcpcalls import UNREACHED
 from supportbot.types import User
@@ -54,8 +54,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 async def _nothing_is_left() -> AsyncIterator[None]:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    async with asyncio.timeout(BOUND):
-        yield
+    yield
     await asyncio.sleep(0)
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 
@@ -118,8 +117,9 @@ def program(ledger: Path, *options: str, **more: Any) -> McpServer:
 async def opened(server: McpServer, log: Log, **more: Any) -> AsyncIterator[McpRoom]:
     room = McpRoom({"shop": server}, Path(__file__).parent, log=log, **more)
     try:
-        await room.start()
-        yield room
+        async with asyncio.timeout(BOUND):
+            await room.start()
+            yield room
     finally:
         await room.close()
 
@@ -151,6 +151,7 @@ async def call(room: McpRoom, name: str, where: ToolContext | None = None, **arg
 
 
 async def until(true: Callable[[], bool]) -> None:
+    """Waits for it; `opened` bounds how long."""
     while not true():
         await asyncio.sleep(0.02)
 
@@ -278,7 +279,7 @@ async def test_a_killed_program_is_started_anew(ledger: Path, log: Log) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--old",)])
 async def test_a_server_at_an_address_may_go_away_and_come_back(
-    options: tuple[str, ...], ledger: Path, log: Log
+    options: tuple[str, ...], ledger: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with web(ledger, *options) as server:
         async with opened(server.settings(allow=["echo", "refund", "slow_refund"]), log) as room:
@@ -288,7 +289,8 @@ async def test_a_server_at_an_address_may_go_away_and_come_back(
             with pytest.raises(OutcomeUnknown):
                 await acting
             await until(lambda: bool(log.events("mcp.unreachable")))
-            with pytest.raises(ToolError, match=UNREACHED):
+            with monkeypatch.context() as impatient, pytest.raises(ToolError, match=UNREACHED):
+                impatient.setattr(mcpcalls, "PATIENCE", 0.2)
                 await call(room, "refund", amount=1)
             await asyncio.to_thread(server.begin)
             await until(lambda: len(log.events("mcp.connected")) == 2)
