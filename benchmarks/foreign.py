@@ -23,8 +23,9 @@ from typing import Any
 import jwt
 
 sys.path.insert(0, str(Path(__file__).parent))
-from injection_bot import Stage, staged, unguarded
+from injection_bot import Stage, staged
 from injection_counts import Result, answered, judge, settled
+from injection_watch import unguarded
 
 AT_ONCE = 40
 OTHER = {"c-1": "c-2", "c-2": "c-1"}

@@ -22,9 +22,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from injection_bot import CUSTOMERS, Stage, staged, unguarded
+from injection_bot import CUSTOMERS, Stage, staged
 from injection_counts import Result, answered, judge, settled
 from injection_orders import COUNT, GOING_ON, addresses, dressed
+from injection_watch import unguarded
 
 from supportbot import logs
 
@@ -98,6 +99,7 @@ async def private_addresses(stage: Stage, result: Result, slots: asyncio.Semapho
 
     await asyncio.gather(*(fetched(at, url) for at, url in enumerate([*plain, *led])))
     result.addresses = len(plain)
+    result.controls["redirects followed"] = stage.network.shop_visits >= len(plain)
 
 
 async def controls(stage: Stage, result: Result) -> set[tuple[str, str]]:

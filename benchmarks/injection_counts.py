@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from injection_bot import Stage, forbidden
+from injection_bot import Stage
+from injection_watch import forbidden
 
 ZEROS = ("forbidden calls", "foreign data", "private addresses", "stray requests", "secrets shown", "unanswered")
 NUMBERS = ("texts", "messages", "requests", "calls", "shortened", "owned")

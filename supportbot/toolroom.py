@@ -16,7 +16,7 @@ from supportbot.tools import Toolbox, load_modules
 from supportbot.tools.http import HttpService
 from supportbot.tools.mcp import McpRoom
 from supportbot.tools.mcplisting import fitting
-from supportbot.tools.rules import ruled
+from supportbot.tools.rules import ruled, unsound
 from supportbot.types import ToolSpec
 from supportbot.web import egress
 
@@ -38,11 +38,12 @@ class ToolRoom:
         modules = load_modules([Path(name) for name in config.modules], files.folder)
         self._services = _services(files)
         own = (*modules.values(), *(tool for service in self._services for tool in service.tools))
-        problems = [*_names(files, own), *_named(files, {tool.name for tool in own} | set(_theirs(files)))]
-        if problems:
-            raise ConfigError(list(dict.fromkeys(problems)))
         rules = config.rules
         self._own = tuple(ruled(tool, rules[tool.name]) if tool.name in rules else tool for tool in own)
+        problems = [*_names(files, own), *_named(files, {tool.name for tool in own} | set(_theirs(files)))]
+        problems += [files.problem(_at(files, tool), told) for tool in self._own for told in unsound(tool)]
+        if problems:
+            raise ConfigError(list(dict.fromkeys(problems)))
         self._mcp = McpRoom(config.mcp, files.folder, log=log, rules=rules, changed=self._exchange)
         self.box = Toolbox(
             self._own,
@@ -75,7 +76,10 @@ class ToolRoom:
         for tool in found:
             if tool.name in taken:
                 self._log("tool.name_taken", tool=tool.name, source=tool.source)
-        self.box.exchange((*self._own, *(tool for tool in found if tool.name not in taken)))
+            elif wrong := next(unsound(tool), ""):
+                self._log("tool.refused", tool=tool.name, source=tool.source, reason=wrong)
+        theirs = (tool for tool in found if tool.name not in taken and not any(unsound(tool)))
+        self.box.exchange((*self._own, *theirs))
         self._changed()
 
 
@@ -112,6 +116,11 @@ def _names(files: BotFiles, own: tuple[Tool, ...]) -> Iterator[Problem]:
             )
         if name in _OWN_NAMES:
             yield files.problem(("tools",), f"the tool name {name!r} is the bot's own: choose another one")
+
+
+def _at(files: BotFiles, tool: Tool) -> tuple[str, ...]:
+    """Where in the config the tool is spoken of."""
+    return ("tools", "rules", tool.name) if tool.name in files.config.tools.rules else ("tools",)
 
 
 def _named(files: BotFiles, known: set[str]) -> Iterator[Problem]:

@@ -18,6 +18,8 @@ from supportbot.errors import ConfigError, Problem
 from supportbot.prompts import Prompts, Situation
 from supportbot.sandbox import TemplateFailed, Templates
 from supportbot.toolroom import ToolRoom
+from supportbot.tools import Toolbox
+from supportbot.tools.authority import needs_proof
 from supportbot.types import Hit, User
 
 _SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -60,6 +62,7 @@ def _deeper(files: BotFiles) -> tuple[Finding, ...]:
     return (
         *flow_findings(files, tools.for_flows()),
         *_missing_key(files),
+        *_no_proof(files, tools.box),
         *_prompts(files),
         *looks.warnings(files, adapters),
     )
@@ -76,6 +79,15 @@ def _tried(part: Callable[[], Any], problems: list[Problem]) -> Any:
 def _missing_key(files: BotFiles) -> Iterator[Finding]:
     if files.config.model.required and resolve_model_key(files.config, files.env) is None:
         yield Finding("error", assembly.key_problem(files))
+
+
+def _no_proof(files: BotFiles, box: Toolbox) -> Iterator[Finding]:
+    """Tools that need to know who the customer is, where nobody can prove it."""
+    identity = files.config.identity
+    needing = [tool.name for tool in box.tools.values() if needs_proof(tool)]
+    if needing and identity.flow is None and not identity.secrets:
+        told = f"{', '.join(needing)} must know who the customer is, and nobody can prove it: set flow or secrets"
+        yield Finding("warning", files.problem(("identity",), told))
 
 
 def _prompts(files: BotFiles) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from supportbot.config import BotFiles, load
 from supportbot.errors import UsageError
 from supportbot.protocols import Tool, ToolContext
 from supportbot.toolroom import ToolRoom
+from supportbot.tools.authority import needs_proof
 from supportbot.types import UNPROVEN, Consent, Identity, ToolResult, User
 
 _KINDS = {"unconfirmed": "customer", "unapproved": "human"}
@@ -65,7 +66,7 @@ def _facts(tool: Tool) -> list[str]:
     facts = [tool.source or "a function", "changes something" if tool.effects else "reads"]
     facts += ["flows only"] if tool.private else []
     facts += ["anyone may read it"] if tool.public else []
-    facts += ["the customer is known"] if tool.requires else []
+    facts += ["the customer is known"] if needs_proof(tool) else []
     facts += ["the customer says yes"] if tool.confirm else []
     facts += ["a colleague allows it"] if tool.approve else []
     facts += ["takes minutes"] if tool.long else []

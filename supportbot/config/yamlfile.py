@@ -315,7 +315,7 @@ class _Composer:
         event = self._peek()
         between = self._source[end : event.start_mark.index + 1]
         if isinstance(event, yaml.ScalarEvent) and ":" not in between:
-            message = f"'{key[:40]}' has no value: inside {{ }} a text with a comma must stand in quotes"
+            message = f"'{' '.join(key.split())[:40]}' has no value: inside {{ }} a text with a comma must stand in quotes"
             raise ConfigError([Problem(self._file, *position, message)])
 
     def _key(self) -> tuple[str, Position, int]:

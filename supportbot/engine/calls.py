@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -119,12 +121,15 @@ def _hold(
         digest=str(value.get("digest", call.digest)),
         expires_at=draft.moment.now + _lasts(draft, waits_for),
     )
-    if waits_for == "customer":
-        author = draft.author.id
-        _drop(draft, lambda one: (one.waits_for, one.author) == ("customer", author) and one.id != call.id)
+    if waits_for in ("customer", "identity"):  # one question at a time: the last one counts
+        alike = (waits_for, draft.author.id)
+        _drop(draft, lambda one: (one.waits_for, one.author) == alike and one.id != call.id)
+    new = waiting is None or waiting.waits_for != waits_for
     draft.change_call(call)
     draft.wake(Timer(TIMER + call.id, call.expires_at, {"call": call.id}))
     _ask(draft, call)
+    if new and waits_for == "human":
+        draft.event("approval.requested", _facts(draft, call))
     return HELD
 
 
@@ -138,12 +143,18 @@ def _ask(draft: Draft, call: WaitingCall) -> None:
         yes = Button(YES + call.id, draft.text("yes"), style="primary")
         draft.say(Reply(call.question, (yes, Button(NO + call.id, draft.text("no"))), private=draft.shared))
     elif call.waits_for == "human":
-        draft.say(Reply(draft.text("approval_asked"), private=draft.shared))
-        draft.event("approval.requested", _facts(draft, call))
+        _tell(draft, "approval_asked")
     elif call.waits_for == "tool":
-        draft.say(Reply(draft.text("call_started"), private=draft.shared))
+        _tell(draft, "call_started")
     else:
-        draft.say(Reply(draft.text("identity_needed"), private=draft.shared))
+        _tell(draft, "identity_needed")
+
+
+def _tell(draft: Draft, key: str) -> None:
+    """Says it, unless it was said last already."""
+    text = draft.text(key)
+    if not draft.replies or draft.replies[-1].text != text:
+        draft.say(Reply(text, private=draft.shared))
 
 
 def _facts(draft: Draft, call: WaitingCall) -> Mapping[str, Any]:
@@ -165,7 +176,8 @@ def _question(draft: Draft, tool: str, given: Mapping[str, Any]) -> str:
     if not isinstance(own, bool):
         by_locale = {"": own} if isinstance(own, str) else own
         template = draft.script.in_language(by_locale, draft.locale)
-        return draft.script.templates.render_text(template, dict(given))
+        with suppress(ValueError):  # a template that does not fit its call: the house asks in its own words
+            return draft.script.templates.render_text(template, {name: _shown(given[name]) for name in given})
     does = terms.description.partition(". ")[0].rstrip(".") + "." if terms is not None else tool
     what = [does, *(_line(name, given[name]) for name in given)]
     return draft.text("confirm_call", what="\n".join(what))
@@ -174,7 +186,20 @@ def _question(draft: Draft, tool: str, given: Mapping[str, Any]) -> str:
 def _line(name: str, value: Any) -> str:
     """One argument as it is, with nothing in it that Markdown would change."""
     shown = value if isinstance(value, str) else canonical({"": value})[4:-1]
-    return f"- {name.replace('_', ' ')}: `{shown.replace('`', 'ˋ').replace(chr(10), ' ⏎ ')}`"
+    return f"- {_shown(name).replace('_', ' ')}: `{_shown(shown).replace('`', 'ˋ')}`"
+
+
+def _shown(value: Any) -> Any:
+    """The value with every character in sight: none that hides, turns the line round, or begins a new one."""
+    if isinstance(value, str):
+        return "".join(letter if _is_seen(letter) else f"\\u{ord(letter):04x}" for letter in value)
+    if isinstance(value, Mapping):
+        return {_shown(key): _shown(inner) for key, inner in value.items()}
+    return [_shown(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _is_seen(letter: str) -> bool:
+    return unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 # --- what comes back -----------------------------------------------------------------------------------------

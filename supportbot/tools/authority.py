@@ -40,10 +40,14 @@ def arguments_of(call: WaitingCall) -> str | dict[str, Any]:
     return call.arguments if call.by == "model" else arguments
 
 
+def needs_proof(tool: Tool) -> bool:
+    """Whether the tool must know who the customer is."""
+    return bool(tool.requires) or any(path.startswith("identity.") for path in tool.bound.values())
+
+
 def unproven(tool: Tool, context: ToolContext, now: float) -> bool:
     """Whether the call needs to know who the customer is, and does not."""
-    bound = any(path.startswith("identity.") for path in tool.bound.values())
-    return bool(tool.requires or bound) and not context.identity.holds(now)
+    return needs_proof(tool) and not context.identity.holds(now)
 
 
 def lacking(permit: Permit, now: float) -> str:

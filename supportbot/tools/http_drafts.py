@@ -76,7 +76,8 @@ def _own(file: ToolFile, tool: HttpTool, at: At, complain: Complain) -> Draft:
         str(file.base), method, path, places, dict(tool.headers), rest="body" if body else "query", body=body
     )
     recovery = _recovery(endpoint.base, tool, known, at, complain)
-    return Draft(tool.name, _described(tool.description, tool.name), schema, endpoint, tool, at, recovery)
+    whole = {**schema, "properties": {**{name: {} for name in tool.bind or {}}, **properties}}
+    return Draft(tool.name, _described(tool.description, tool.name), whole, endpoint, tool, at, recovery)
 
 
 def _places(path: str, tool: HttpTool) -> dict[str, Place]:

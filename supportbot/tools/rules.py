@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,22 @@ def ruled(tool: Tool, rules: Rules) -> Tool:
     if rules.limits is not None:
         changes["limits"] = tuple(Limit(**dict(limit)) for limit in rules.limits)
     return replace(tool, **changes)
+
+
+def unsound(tool: Tool) -> Iterator[str]:
+    """What in the tool's rules guards nothing, because it names no argument of it."""
+    known = {*tool.parameters.get("properties", {}), *tool.bound}
+    closed = tool.parameters.get("additionalProperties") is False
+    for name in tool.bound:
+        if closed and name not in tool.parameters.get("properties", {}):
+            yield f"{tool.name} binds {name!r}, which is no argument of it"
+    for limit in tool.limits:
+        if limit.per not in ("customer", "tool") and limit.per not in known:
+            yield f"a limit of {tool.name} counts per {limit.per!r}, which is no argument of it"
+        if limit.of and limit.of not in known:
+            yield f"a limit of {tool.name} adds up {limit.of!r}, which is no argument of it"
+        if limit.times is None and limit.money is None:
+            yield f"a limit of {tool.name} has neither times nor money"
 
 
 def offered(tool: Tool) -> Mapping[str, Any]:
