@@ -4,7 +4,7 @@
    with the journal in one transaction.
 2. One that was started and not finished is asked for at its source. If the source knows, that is the result; if it knows
    that nothing was done, the call runs now, under the same key; else the outcome is unknown, and it never runs again.
-3. Calls without effects may run again after a crash, and those asked for at once run side by side.
+3. Calls without effects may run again after a crash, and async ones asked for at once run side by side.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from supportbot.journal import UNKNOWN, Journal
 from supportbot.protocols import NotDone, ToolContext
 from supportbot.tools import authority
 from supportbot.tools.authority import Permit
+from supportbot.tools.toolbox import is_async
 from supportbot.types import (
     CallTool,
     CallTools,
@@ -70,21 +71,28 @@ class Calls:
     async def many(self, effect: CallTools) -> ToolResults:
         """The results in the order of the calls, all of which are without effects."""
         await self._journal.before(effect)
+        one_by_one = asyncio.Lock()
         running = [
-            self._side_by_side(call, f"{self._journal.position}-{at}") for at, call in enumerate(effect.calls)
+            self._side_by_side(call, f"{self._journal.position}-{at}", one_by_one)
+            for at, call in enumerate(effect.calls)
         ]
         results = ToolResults(tuple(await asyncio.gather(*running)))
         await self._journal.after(effect, results)
         return results
 
-    async def _side_by_side(self, effect: CallTool, place: str) -> ToolResult:
+    async def _side_by_side(self, effect: CallTool, place: str, one_by_one: asyncio.Lock) -> ToolResult:
+        """One of the results. Functions that run in threads take turns, in order: side by side they would fight for the
+        interpreter, and whoever wrote them expects no two at once."""
         permit = self._permit(effect, place)
         if isinstance(permit, ToolResult):
             return permit
         if permit.tool.long or permit.tool.effects:  # the tools were exchanged meanwhile
             return ToolResult(f"{effect.name} could not be called just now.", error="failed")
         self._tell(permit, effect.locale)
-        return await self._read(permit)
+        if is_async(permit.tool.call):
+            return await self._read(permit)
+        async with one_by_one:
+            return await self._read(permit)
 
     def _noted(self, effect: CallTool, result: ToolResult) -> ToolResult:
         self._journal.note(effect, result)

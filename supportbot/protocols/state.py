@@ -78,7 +78,7 @@ class Store(Protocol):
     ) -> Refused | None:
         """Writes, or overwrites, one journal entry of the running turn. StaleLease if outdated.
 
-        With it goes, in the same transaction, a charge into the ledger, or (key, outcome, time) of one that is over. A
+        A tool's result shows that the turn gets on: how often it was begun is counted anew. With it goes, in the same transaction, a charge into the ledger, or (key, outcome, time) of one that is over. A
         charge that is refused writes nothing at all.
         """
 

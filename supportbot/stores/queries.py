@@ -20,6 +20,7 @@ FENCE = """SELECT id, turn, attempt, channel, chat, thread, customer, customer_n
     FROM conversations WHERE public = ?"""
 SET_ATTEMPT = "UPDATE conversations SET attempt = ? WHERE id = ?"
 BEGIN_TURN = "UPDATE conversations SET attempt = ?, tries = tries + 1 WHERE id = ? RETURNING tries"
+GOT_ON = "UPDATE conversations SET tries = 0 WHERE id = ? AND tries > 1"
 PENDING = """SELECT id, message, kind, digest, user, user_name, text, extra, received_at
     FROM inbox WHERE conversation = ? AND id > ? AND done_at IS NULL ORDER BY id LIMIT ?"""
 MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for

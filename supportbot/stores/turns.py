@@ -200,4 +200,6 @@ def journal(
         authority.settle(connection, *ledger)
     values = (key, lease.sequence, entry.position, entry.kind, clean(entry.digest), result)
     connection.execute(queries.WRITE_JOURNAL, values)
+    if entry.kind == "tool" and result is not None:
+        connection.execute(queries.GOT_ON, (key,))
     return None

@@ -85,6 +85,19 @@ class ToolsContract:
             (entry,) = await pair.store.ledger()
             assert (entry.outcome, entry.finished_at) == ("done", NOW + 2)
 
+    async def test_a_turn_that_gets_on_is_counted_from_the_beginning(self, pairs: Pairs) -> None:
+        async with pairs() as pair:
+            (receipt,) = await receive(pair, message("m1"))
+            tries = []
+            for round in range(4):
+                lease = await pair.store.seize(receipt.conversation, until=NOW + 90)
+                begun = await pair.store.begin(lease, now=NOW)
+                assert begun is not None
+                tries.append(begun.tries)
+                entry = JournalEntry(1, "tool", "d", {"ok": True} if round == 1 else None)
+                await pair.store.journal(lease, entry)
+            assert tries == [1, 2, 1, 2]
+
     async def test_a_key_is_charged_once_whoever_comes_with_it(self, pairs: Pairs) -> None:
         async with pairs() as pair:
             assert await pair.store.charge(charge("k1")) is None

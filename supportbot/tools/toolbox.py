@@ -233,7 +233,7 @@ class Toolbox:
         """Fills `outcome`; a cancellation that the tool itself causes counts as its error."""
         given, context = permit.arguments, permit.context
         try:
-            if _is_async(function):
+            if is_async(function):
                 outcome.began = True
                 outcome.value = await function(given, context)
                 return
@@ -308,7 +308,8 @@ def _terms(tool: Tool) -> ToolTerms:
     return ToolTerms(tool.effects, tool.public, tool.confirm, tool.progress, tool.description)
 
 
-def _is_async(call: Callable[..., Any]) -> bool:
+def is_async(call: Callable[..., Any]) -> bool:
+    """Whether the function runs in the event loop; others run in a thread."""
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004 - the method itself is wanted
 
 
