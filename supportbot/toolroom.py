@@ -14,8 +14,7 @@ from supportbot.errors import ConfigError, Problem
 from supportbot.protocols import Tool
 from supportbot.tools import Toolbox, load_modules
 from supportbot.tools.http import HttpService
-from supportbot.tools.mcp import McpRoom
-from supportbot.tools.mcplisting import fitting
+from supportbot.tools.mcp import McpRoom, fitting
 from supportbot.tools.rules import ruled, unsound
 from supportbot.types import ToolSpec
 from supportbot.web import egress

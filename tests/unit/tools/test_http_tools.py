@@ -20,8 +20,8 @@ from serviced import CONTEXT, CUT, HANG, Says, Service, loaded, tools
 from supportbot.errors import ConfigError, ToolError
 from supportbot.protocols import NotDone, OutcomeUnknown, Tool
 from supportbot.tools import Toolbox
-from supportbot.tools.http_answer import HttpTrouble, Reading, Silence
-from supportbot.tools.http_request import Body, Endpoint, Place, written
+from supportbot.tools.http.answer import HttpTrouble, Reading, Silence
+from supportbot.tools.http.request import Body, Endpoint, Place, written
 
 ANYTHING = "{type: object}"
 SECRET = "s3cr et/value"

@@ -21,9 +21,10 @@ import pytest
 from supportbot.errors import ToolError, UsageError
 from supportbot.protocols import OutcomeUnknown, Tool, ToolContext
 from supportbot.toolfiles import McpServer, Rules
-from supportbot.tools import mcpcalls, mcpconnection
 from supportbot.tools.mcp import McpRoom
-from supportbot.tools.mcpcalls import UNREACHED
+from supportbot.tools.mcp import calls as mcpcalls
+from supportbot.tools.mcp import connection as mcpconnection
+from supportbot.tools.mcp.calls import UNREACHED
 from supportbot.types import User
 
 SCRIPT = str(Path(__file__).parent / "mcp_server.py")
@@ -457,9 +458,9 @@ def test_without_the_sdk_the_room_says_what_to_install(
     module: str, ledger: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in list(sys.modules):
-        if name.startswith((f"{module}.", "supportbot.tools.mcpconnection", "supportbot.tools.mcptransport")):
+        if name.startswith((f"{module}.", "supportbot.tools.mcp.connection", "supportbot.tools.mcp.transport")):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr("supportbot.tools.mcpconnection")
+    monkeypatch.delattr("supportbot.tools.mcp.connection")
     monkeypatch.setitem(sys.modules, module, None)
     assert McpRoom({}, Path.cwd(), log=log).tools() == ()
     with pytest.raises(UsageError, match=r"pip install 'supportbot-framework\[mcp\]'"):

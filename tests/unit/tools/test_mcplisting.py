@@ -10,8 +10,8 @@ import pytest
 from supportbot.errors import ToolError
 from supportbot.protocols import Tool, ToolContext
 from supportbot.toolfiles import McpServer, Rules
-from supportbot.tools.mcpcalls import result_of
-from supportbot.tools.mcplisting import Listing, fitting, named
+from supportbot.tools.mcp.calls import result_of
+from supportbot.tools.mcp.listing import Listing, fitting, named
 
 
 def listed(name: str, description: str | None = "d", only_reads: bool | None = None, **schema: Any) -> Any:

@@ -10,10 +10,11 @@ import yaml
 from serviced import CONTEXT, Service, loaded, tools
 
 from supportbot.errors import ConfigError
-from supportbot.tools import Toolbox, openapi, openapi_file
+from supportbot.tools import Toolbox, openapi
 from supportbot.tools.arguments import check, validator
-from supportbot.tools.http_request import Body, Place
-from supportbot.tools.openapi_schema import Schemas, Unsupported
+from supportbot.tools.http.request import Body, Place
+from supportbot.tools.openapi import file as openapi_files
+from supportbot.tools.openapi.schema import Schemas, Unsupported
 
 SHOP = """\
 openapi: 3.1.0
@@ -140,12 +141,12 @@ components:
 def document(text: str = SHOP, folder: Path | None = None) -> Mapping[str, Any]:
     """The description as it is read from a file."""
     path = (folder or Path()) / "shop.yaml"
-    return openapi_file._parsed(text, str(path))
+    return openapi_files._parsed(text, str(path))
 
 
 def imported(name: str, **more: Any) -> openapi.Imported:
     found = document()
-    return openapi.imported(found, openapi_file.operations(found)[name], base=more.pop("base", None), **more)
+    return openapi.imported(found, openapi.operations(found)[name], base=more.pop("base", None), **more)
 
 
 def test_parameters_of_path_and_operation_become_arguments_with_their_places() -> None:
@@ -338,7 +339,7 @@ def test_a_reference_to_itself_ends() -> None:
 )
 def test_the_base_is_the_operators_or_the_first_servers(servers: Any, base: str | None, found: str) -> None:
     api = {"openapi": "3.0.3", "servers": servers, "paths": {"/a": {"get": {"operationId": "a"}}}}
-    got = openapi.imported(api, openapi_file.operations(api)["a"], base=base)
+    got = openapi.imported(api, openapi.operations(api)["a"], base=base)
     assert (got.mistakes or (got.endpoint.base,)) == (found,)
 
 
@@ -352,7 +353,7 @@ def test_what_a_model_is_told_of_an_operation_has_an_end() -> None:
         "servers": [{"url": "https://a.test"}],
         "paths": {"/a": {"get": {"operationId": "a", "description": "x" * 9000}}},
     }
-    got = openapi.imported(api, openapi_file.operations(api)["a"], base=None)
+    got = openapi.imported(api, openapi.operations(api)["a"], base=None)
     assert len(got.description) == openapi.LONGEST
 
 
@@ -366,12 +367,12 @@ def test_json_and_yaml_read_alike(tmp_path: Path) -> None:
     }
     (tmp_path / "a.json").write_text(json.dumps(api), "utf-8")
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(api), "utf-8")
-    assert openapi_file.read(tmp_path / "a.json") == openapi_file.read(tmp_path / "a.yaml") == api
+    assert openapi.read(tmp_path / "a.json") == openapi.read(tmp_path / "a.yaml") == api
 
 
 def test_words_and_times_stay_text() -> None:
     text = "{a: no, b: 12:30, c: 2024-01-01, d: 0049, e: on, f: 1_000, g: 3.1.0, h: 3.0}"
-    values = openapi_file._parsed(f"x: {text}", "f")["x"]
+    values = openapi_files._parsed(f"x: {text}", "f")["x"]
     assert list(values.values()) == ["no", "12:30", "2024-01-01", "0049", "on", "1_000", "3.1.0", 3.0]
 
 
@@ -392,7 +393,7 @@ def test_a_broken_file_has_a_place(tmp_path: Path, content: bytes, problem: str)
     path = tmp_path / "shop.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        openapi_file.read(path)
+        openapi.read(path)
     (found,) = caught.value.problems
     assert problem.split(": ")[0] in str(found).removeprefix(str(path))
     assert problem.split(": ")[-1] in str(found)

@@ -22,8 +22,8 @@ import httpx2
 
 from supportbot.errors import ChannelRefused
 from supportbot.toolfiles import Auth
-from supportbot.tools.http_answer import Answer, Silence, host, is_unclear
-from supportbot.tools.http_request import Endpoint, Written, encoded, written
+from supportbot.tools.http.answer import Answer, Silence, host, is_unclear
+from supportbot.tools.http.request import Endpoint, Written, encoded, written
 
 MOST = 2_000_000
 """Bytes of an answer."""

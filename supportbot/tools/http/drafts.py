@@ -13,8 +13,8 @@ import httpx2
 
 from supportbot.errors import UsageError
 from supportbot.toolfiles import SAFE, HttpTool, Operation, ToolFile
-from supportbot.tools import arguments, openapi, openapi_file
-from supportbot.tools.http_request import (
+from supportbot.tools import arguments, openapi
+from supportbot.tools.http.request import (
     CONTROL,
     FILLED_IN,
     FORM,
@@ -25,7 +25,7 @@ from supportbot.tools.http_request import (
     Endpoint,
     Place,
 )
-from supportbot.tools.openapi_schema import Unsupported, pointed
+from supportbot.tools.openapi.schema import Unsupported, pointed
 
 At = tuple[str | int, ...]
 Complain = Callable[[At, str], None]
@@ -93,8 +93,8 @@ def _imported(file: ToolFile, folder: Path, complain: Complain) -> Iterator[Draf
     path = folder / file.openapi.file
     if not path.is_file():
         return complain(("openapi", "file"), f"there is no file {file.openapi.file} beside this one")
-    document = openapi_file.read(path)
-    known = openapi_file.operations(document)
+    document = openapi.read(path)
+    known = openapi.operations(document)
     for operation_id, rules in file.openapi.operations.items():
         at = ("openapi", "operations", operation_id)
         if operation_id not in known:

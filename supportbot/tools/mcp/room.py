@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 from supportbot.errors import UsageError
 from supportbot.protocols import Tool
 from supportbot.toolfiles import McpServer, Rules
-from supportbot.tools.mcpcalls import called
-from supportbot.tools.mcplisting import Listed, Listing, named
+from supportbot.tools.mcp.calls import called
+from supportbot.tools.mcp.listing import Listed, Listing, named
 
 if TYPE_CHECKING:
     import httpx2
 
-    from supportbot.tools.mcpconnection import Connection
+    from supportbot.tools.mcp.connection import Connection
 
 
 class McpRoom:
@@ -78,11 +78,11 @@ class McpRoom:
 def _sdk() -> ModuleType:
     """The module that speaks to the SDK. Raises UsageError if that is not installed."""
     try:
-        from supportbot.tools import mcpconnection
+        from supportbot.tools.mcp import connection
     except ImportError as error:
         if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
             raise
         raise UsageError(
             "tools.mcp needs a package that is not installed: pip install 'supportbot-framework[mcp]'"
         ) from error
-    return mcpconnection
+    return connection

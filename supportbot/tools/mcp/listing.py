@@ -18,7 +18,7 @@ from supportbot.errors import ToolError, UsageError
 from supportbot.protocols import Tool, ToolContext
 from supportbot.toolfiles import McpServer, Rules
 from supportbot.tools import arguments as checking
-from supportbot.tools.mcpcalls import UNREACHED
+from supportbot.tools.mcp.calls import UNREACHED
 from supportbot.tools.rules import ruled
 
 MAX_DESCRIPTION = 2_000

@@ -29,9 +29,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from supportbot.protocols import ToolContext
 from supportbot.toolfiles import McpServer
-from supportbot.tools.mcpcalls import PATIENCE, Late, Lost, Refused, Unreached
-from supportbot.tools.mcplisting import Listed
-from supportbot.tools.mcptransport import NOT_TAKEN, Ending, address, program, said
+from supportbot.tools.mcp.calls import PATIENCE, Late, Lost, Refused, Unreached
+from supportbot.tools.mcp.listing import Listed
+from supportbot.tools.mcp.transport import NOT_TAKEN, Ending, address, program, said
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY = 5.0

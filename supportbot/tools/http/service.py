@@ -20,10 +20,10 @@ from jmespath.parser import ParsedResult
 from supportbot.errors import ConfigError, Problem, ToolError
 from supportbot.protocols import OutcomeUnknown, Tool, ToolContext
 from supportbot.toolfiles import SAFE, ToolFile
-from supportbot.tools.http_answer import Reading
-from supportbot.tools.http_drafts import At, Complain, Draft, drafts
-from supportbot.tools.http_request import Endpoint
-from supportbot.tools.http_send import Credentials, Line, Plan
+from supportbot.tools.http.answer import Reading
+from supportbot.tools.http.drafts import At, Complain, Draft, drafts
+from supportbot.tools.http.request import Endpoint
+from supportbot.tools.http.send import Credentials, Line, Plan
 from supportbot.tools.rules import ruled
 
 if TYPE_CHECKING:
