@@ -144,8 +144,9 @@ class HttpTool(_Http):
     """Its name, for the model and for flows."""
     request: Request
     """Method and path, with arguments in braces: `GET /orders/{order_number}`."""
-    parameters: Mapping[str, Any] = Field(default_factory=dict)
-    """The arguments: a JSON Schema of an object, or just its `properties` (all of them needed)."""
+    parameters: Mapping[str, Any] = Field(default_factory=dict, validate_default=True)
+    """The arguments: a JSON Schema of an object, or just its `properties` (all of them needed). No others are taken, unless
+    the schema says so itself (`additionalProperties`)."""
     query: tuple[Text, ...] = ()
     """Arguments that go into the query; of a GET all that are not in the path do."""
     headers: Mapping[Text, Text] = Field(default_factory=dict)
@@ -157,7 +158,11 @@ class HttpTool(_Http):
     @classmethod
     def _as_schema(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
         if ("type" in value and isinstance(value["type"], str)) or "$ref" in value or "properties" in value:
-            return value
+            return (
+                value
+                if "additionalProperties" in value or "$ref" in value
+                else {**value, "additionalProperties": False}
+            )
         schema = {"type": "object", "properties": dict(value), "required": list(value)}
         return {**schema, "additionalProperties": False}
 

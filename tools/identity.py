@@ -15,7 +15,7 @@ import re
 from datetime import UTC, datetime
 
 from shop_tools import language, open_shop, shop_file
-from supportbot import ToolContext, tool
+from supportbot import Limit, ToolContext, tool
 
 MINUTES = 10  # how long the code can be used; `identity.code_lasts` in the config
 
@@ -53,7 +53,8 @@ Acme Home
 )
 
 
-@tool(effects=True, private=True)
+# whoever asks, and whatever the address: nobody has codes sent by the hundred
+@tool(effects=True, private=True, limits=[Limit(times=5), Limit(times=5, per="contact")])
 def send_code(contact: str, code: str, context: ToolContext) -> dict[str, str] | None:
     """Sends the code to the customer with this e-mail address: {customer, name}; None if nobody has it.
 

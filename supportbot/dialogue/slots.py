@@ -94,6 +94,8 @@ _POLITE = frozenset(
         "obrigado",
     ]
 )
+_PLAIN = re.compile(r"[\w\s.,!'’´`]+\Z")
+"""Words and what ends a sentence; a question mark, a quotation or a second sign can turn a yes round."""
 _THUMBS = {"👍": True, "👎": False, "✅": True, "❌": False}
 
 
@@ -262,9 +264,11 @@ def _yes_no(asked: _Asked, text: str) -> Valid | Invalid:
 
 def consent(text: str, locale: str) -> bool | None:
     """True for a message that says yes and nothing else, False for one that begins with a no; None for any other."""
-    heard = [word for word in words(text) if word not in _POLITE]
     if text.strip() in _THUMBS:
         return _THUMBS[text.strip()]
+    if not _PLAIN.match(text):
+        return None
+    heard = [word for word in words(text) if word not in _POLITE]
     for language in dict.fromkeys((base(locale), "en")):
         yes, no = (
             {"".join(words(part)) for part in side.split()} for side in _YES_NO.get(language, _YES_NO["en"])

@@ -73,7 +73,7 @@ def _run_switch(run: Run, step: Switch) -> Path | None:
 
 
 def run_model(run: Run, step: Generate) -> Going:
-    instruction = run.scene.render(step.instruction, run.names)
+    instruction = run.scene.render(step.instruction, in_one_line(run.names))
     schema = schema_of(step.into) if step.into else None
     answer = yield NeedModel(instruction, schema, run.heard.text if run.heard else "")
     filled = _filled(step, run.scene, answer)
@@ -93,6 +93,15 @@ def run_model(run: Run, step: Generate) -> Going:
         return after(run.flow, run.top.at)
     run.hand_over("model_failed", f"The model failed in the flow {run.top.flow}: {why}"[:500])
     return None
+
+
+def in_one_line(value: Any) -> Any:
+    """The value with its texts on one line each: in an instruction they cannot begin a paragraph of their own."""
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, Mapping):
+        return {key: in_one_line(inner) for key, inner in value.items()}
+    return [in_one_line(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _filled(step: Generate, scene: Scene, answer: Met) -> Mapping[str, Any] | None:

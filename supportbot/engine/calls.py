@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
-from supportbot.consent import canonical
+from supportbot.consent import canonical, in_sight, unmarked
 from supportbot.dialogue import consent
 from supportbot.engine.draft import Draft
 from supportbot.types import (
@@ -177,29 +176,36 @@ def _question(draft: Draft, tool: str, given: Mapping[str, Any]) -> str:
         by_locale = {"": own} if isinstance(own, str) else own
         template = draft.script.in_language(by_locale, draft.locale)
         with suppress(ValueError):  # a template that does not fit its call: the house asks in its own words
-            return draft.script.templates.render_text(template, {name: _shown(given[name]) for name in given})
+            values = {name: _shown(value) for name, value in given.items()}
+            return _completed(draft.script.templates.render_text(template, values), given)
     does = terms.description.partition(". ")[0].rstrip(".") + "." if terms is not None else tool
     what = [does, *(_line(name, given[name]) for name in given)]
     return draft.text("confirm_call", what="\n".join(what))
 
 
+def _completed(question: str, given: Mapping[str, Any]) -> str:
+    """The question with the arguments that do not stand in it: what is not shown cannot be agreed to."""
+    missing = [_line(name, value) for name, value in given.items() if _shown(_text(value)) not in question]
+    return "\n".join((question, "", *missing)) if missing else question
+
+
 def _line(name: str, value: Any) -> str:
     """One argument as it is, with nothing in it that Markdown would change."""
-    shown = value if isinstance(value, str) else canonical({"": value})[4:-1]
-    return f"- {_shown(name).replace('_', ' ')}: `{_shown(shown).replace('`', 'ˋ')}`"
+    called = "".join(letter if letter.isalnum() else " " for letter in name).strip()
+    return f"- {called}: `{in_sight(_text(value)).replace('`', 'ˋ')}`"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else canonical({"": value})[4:-1]
 
 
 def _shown(value: Any) -> Any:
-    """The value with every character in sight: none that hides, turns the line round, or begins a new one."""
+    """The value as a template may show it: in sight, and without a meaning in Markdown."""
     if isinstance(value, str):
-        return "".join(letter if _is_seen(letter) else f"\\u{ord(letter):04x}" for letter in value)
+        return unmarked(in_sight(value))
     if isinstance(value, Mapping):
         return {_shown(key): _shown(inner) for key, inner in value.items()}
     return [_shown(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _is_seen(letter: str) -> bool:
-    return unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 # --- what comes back -----------------------------------------------------------------------------------------
@@ -214,20 +220,36 @@ def asked(draft: Draft) -> WaitingCall | None:
 
 
 def answered(draft: Draft, message: Message) -> Decide | None:
-    """The customer's yes or no to the call they were asked about; None for anything else that they say."""
+    """The customer's yes or no to the call they were asked about; None for anything else that they say.
+
+    Words count only if that question was the last thing that they were shown, and they could have read it.
+    """
     call = asked(draft)
     if call is None:
         return None
+    if message.action is not None and draft.batch[-1].message.kind == "action":
+        return _pressed(call, message.action.id)
+    last = draft.state.offered[len(draft.state.offered) - draft.state.typed :]
+    if not any(button.id == YES + call.id for button in last) or not _could_read(draft):
+        return None
     if message.action is not None:
-        pressed = message.action.id
-        return Decide(call.id, pressed == YES + call.id) if pressed in (YES + call.id, NO + call.id) else None
+        return _pressed(call, message.action.id)
     said = consent(message.text, draft.locale)
     return None if said is None else Decide(call.id, said)
 
 
+def _pressed(call: WaitingCall, button: str) -> Decide | None:
+    return Decide(call.id, button == YES + call.id) if button in (YES + call.id, NO + call.id) else None
+
+
+def _could_read(draft: Draft) -> bool:
+    """Whether the message came after the question: one that came while it was being made answers something else."""
+    return all(row.received_at >= draft.start.conversation.updated_at for row in draft.batch)
+
+
 def closed(draft: Draft, message: Message) -> bool:
     """Whether a button of a question was pressed that is not open to its author, or not any more."""
-    pressed = message.action.id if message.action is not None else ""
+    pressed = message.action.id if message.action is not None and draft.batch[-1].message.kind == "action" else ""
     return pressed.startswith((YES, NO)) and answered(draft, message) is None
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from supportbot.dialogue import waiting
+from supportbot.dialogue.flow import Ask
 from supportbot.engine.draft import Draft
 from supportbot.types import Cancel, Command, HandOff, SetSlot, StartFlow, ToolCall, ToolSpec
 
@@ -39,8 +40,15 @@ def offered_tools(draft: Draft) -> tuple[ToolSpec, ...]:
         tools.append(_start_flow(tuple(name for name, _ in offered)))
     asked = waiting(draft.state, draft.script.book)
     if asked is not None:
-        tools += [CANCEL_FLOW, _answer_question(asked.slot)]
+        tools.append(CANCEL_FLOW)
+    if asked is not None and _is_the_models(asked):
+        tools.append(_answer_question(asked.slot))
     return tuple(tools)
+
+
+def _is_the_models(asked: Ask) -> bool:
+    """Whether a model may say what the customer's words answer: never for a yes or no, on which something may hang."""
+    return asked.spec.type != "yes_no"
 
 
 def _start_flow(names: tuple[str, ...]) -> ToolSpec:
@@ -71,7 +79,7 @@ def decision(draft: Draft, call: ToolCall) -> Command | None:
         return StartFlow(str(arguments["flow"]))
     if call.name == "cancel_flow" and asked is not None:
         return Cancel()
-    if call.name == "answer_question" and asked is not None:
+    if call.name == "answer_question" and asked is not None and _is_the_models(asked):
         return SetSlot(asked.slot, str(arguments.get("value", "")))
     return None
 

@@ -173,10 +173,15 @@ def hand_back_note(handoff: Handoff) -> str:
         "returned": "The human handed the conversation back to you.",
     }
     return (
-        f"[Hand-back note] A human owned this conversation (reason: {handoff.detail or handoff.reason}). {did} "
+        f"[Hand-back note] A human owned this conversation ({_why(handoff)}). {did} "
         f"{end.get(handoff.status, 'You answer again.')} The conversation is yours now: any earlier statement that it "
         "was handed over no longer holds. Answer the customer yourself and do not repeat it."
     )
+
+
+def _why(handoff: Handoff) -> str:
+    """The reason in the house's own words: the details may be a model's or a customer's, and this is a system message."""
+    return HANDOFF_REASONS.get(handoff.reason, handoff.reason).rstrip(".")
 
 
 def _summary(draft: Draft) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from supportbot import tokens
+from supportbot.consent import is_seen
 from supportbot.engine.arriving import OUTSIDE, folded, pressed
 from supportbot.engine.script import Moment, Script
 from supportbot.types import (
@@ -171,7 +172,7 @@ class Draft:
 
     def say(self, reply: Reply, *, name: str = "") -> None:
         """One message to the customer, and into history; without any words there is nothing to send."""
-        if not reply.text.strip() and not reply.buttons and not reply.files:
+        if not is_seen(reply.text) and not reply.buttons and not reply.files:
             self.trace("empty reply", reason="its text came out empty")
             return
         reply = self.addressed(reply)
@@ -228,9 +229,20 @@ class Draft:
         return known if known.holds(self.moment.now) else UNPROVEN
 
     def prove(self, standing: Standing) -> None:
-        """This is who the author is from now on."""
+        """This is who the author is from now on. Somebody else than before must not find what was said to that one."""
+        before = self._standing.identity.customer
+        if before and standing.identity.customer not in ("", before):
+            self._forget(before)
         self.standing = standing
         self.known.update(customer=self.identity.customer, name=self.identity.name)
+
+    def _forget(self, customer: str) -> None:
+        self.trace("forgotten", reason="somebody else has proven who they are", before=customer)
+        self.turns, self.past, self.recap, self.summary = (), (), "", ""
+        self.cut = self.start.conversation.turn
+        for call in list(self.calls.values()):
+            if call.author == self.author.id and call.status == "waiting" and call.waits_for != "tool":
+                self.change_call(replace(call, status="dropped"))
 
     def change_call(self, call: WaitingCall) -> WaitingCall:
         self.calls[call.id] = self._changed_calls[call.id] = call

@@ -67,7 +67,7 @@ def note(draft: Draft, message: Message) -> None:
     if call is not None and call.status == "waiting":
         draft.change_call(replace(call, status="done" if event.name == "finished" else "dropped"))
         if event.name == "finished":
-            draft.note(f"[Result of {call.tool}] {event.data.get('content', '')}")
+            _in_history(draft, call, str(event.data.get("content", "")))
     draft.trace("silent", reason="a human owns the conversation", event=event.name)
 
 
@@ -140,9 +140,7 @@ def _finished(draft: Draft, call: WaitingCall, event: Event) -> Going:
 
 def _told(draft: Draft, call: WaitingCall, result: ToolResult) -> Going:
     """The model reads what its call came to, and tells the customer; without a model the house does."""
-    id = f"call_{call.id}"
-    draft.called("", (ToolCall(id, call.tool, call.arguments),))
-    draft.returned(id, result.content)
+    _in_history(draft, call, result.content)
     if result.error == "unknown_outcome":
         return HandOff("unknown_outcome", f"The action {call.tool} was started; its outcome is unknown.")
     done = "call_failed" if result.error else "call_done"
@@ -154,3 +152,10 @@ def _told(draft: Draft, call: WaitingCall, result: ToolResult) -> Going:
         draft.say(Reply(draft.text("call_done")))
         return None
     return command
+
+
+def _in_history(draft: Draft, call: WaitingCall, content: str) -> None:
+    """The call and what it came to, as if the model had just made it."""
+    id = f"call_{call.id}"
+    draft.called("", (ToolCall(id, call.tool, call.arguments),))
+    draft.returned(id, content)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
+from supportbot.consent import is_seen
 from supportbot.dialogue import waiting
 from supportbot.engine import calls, desk
 from supportbot.engine.decisions import RESERVED, decision, offered_tools
@@ -38,6 +41,8 @@ REPAIRS = 2
 """How often the model may mend the arguments of one tool in one turn."""
 _WAITING = "Not done yet: it waits for a yes, a proof of identity, a colleague, or its own end. The customer has been told."
 _REFUSED = "refused: unknown or not possible now"
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
+"""What a tool's name cannot have: given back in the history, it would make every later request invalid."""
 _EMPTY = ModelFailed("empty", "The answer has neither words nor calls.")
 
 
@@ -82,7 +87,7 @@ def _talk(draft: Draft, question: str, hits: tuple[Hit, ...]) -> Generator[Effec
                 draft.forget_pictures()
                 continue
             return (yield from _ladder(draft, question, hits, result))
-        if not result.text.strip() and not result.tool_calls:
+        if not is_seen(result.text) and not result.tool_calls:
             return (yield from _ladder(draft, question, hits, _EMPTY))
         draft.trace("model", model=result.model, calls=[call.name for call in result.tool_calls])
         draft.read = True
@@ -135,9 +140,16 @@ def _asking(draft: Draft) -> str:
     asked = waiting(draft.state, draft.script.book)
     if asked is None:
         return ""
+    where = f"The customer is in the procedure {draft.state.frames[-1].flow!r} and was asked for {asked.slot!r}. "
+    if asked.spec.type == "yes_no":
+        return (
+            where
+            + "Answer briefly; the question is asked again after you, and only the customer can say yes or no."
+        )
     return (
-        f"The customer is in the procedure {draft.state.frames[-1].flow!r} and was asked for {asked.slot!r}. If their "
-        "words answer that, call answer_question. Otherwise answer briefly; the question is asked again after you."
+        where
+        + "If their words answer that, call answer_question. Otherwise answer briefly; the question is asked "
+        "again after you."
     )
 
 
@@ -146,10 +158,11 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
 
     So does a call that waits for somebody now: what there is to say about it has been said.
     """
-    draft.called(answer.text, answer.tool_calls)
+    asked = tuple(replace(call, name=_NO_NAME.sub("_", call.name)[:64] or "_") for call in answer.tool_calls)
+    draft.called(answer.text, asked)
     command: Command | None = None
     waits = False
-    for group in _groups(draft, answer.tool_calls):
+    for group in _groups(draft, asked):
         reserved = group[0].name in RESERVED
         if command is not None or waits:
             _left_out(draft, group, _REFUSED if reserved else "not called: the conversation went on elsewhere")

@@ -108,6 +108,8 @@ def _waited(draft: Draft, message: Message) -> Steps:
     if command is not None:
         yield from apply(draft, command, message)
     yield from _once_proven(draft, message)
+    if draft.replies:
+        calls.ask_again(draft)
 
 
 def _once_proven(draft: Draft, message: Message) -> Steps:
@@ -239,16 +241,15 @@ def _unable(draft: Draft) -> bool:
 
 def _trim(draft: Draft) -> Steps:
     """Chooses what of the past the model sees; what falls out goes into the rolling summary if the config says so."""
-    script, conversation = draft.script, draft.start.conversation
+    script, recap = draft.script, draft.recap
     window = history.window(
         draft.turns,
-        summary=conversation.summary,
+        summary=recap,
         limits=script.limits,
         incoming=sum(message.tokens for message in draft.turn),
         count=script.count,
     )
     draft.past = window.past
-    draft.recap = conversation.summary
     if window.cut is None:
         return
     draft.cut = window.cut
@@ -257,7 +258,7 @@ def _trim(draft: Draft) -> Steps:
         return
     dropped = tuple(_for_all(turn) for turn in window.dropped)
     summary = history.extract_summary(
-        conversation.summary, dropped, count=script.count, limit=script.limits.summary_tokens
+        recap, dropped, count=script.count, limit=script.limits.summary_tokens
     )
     if script.limits.summary == "model" and script.has_model:
         summary = (yield from _model_summary(draft, dropped)) or summary
@@ -270,7 +271,7 @@ def _for_all(turn: Turn) -> Turn:
 
 
 def _model_summary(draft: Draft, dropped: Sequence[Turn]) -> Generator[Effect, Result, str]:
-    messages = history.summary_request(draft.start.conversation.summary, dropped)
+    messages = history.summary_request(draft.recap, dropped)
     result = yield AskModel(ModelRequest(messages, purpose="summary", locale=draft.locale))
     if not isinstance(result, ModelAnswer):
         draft.spend(getattr(result, "usage", ()))
@@ -350,6 +351,8 @@ def apply(draft: Draft, command: Command, message: Message) -> Steps:
             decided = yield from resuming.decide(draft, command)
             if decided is not None:
                 yield from apply(draft, decided, message)
+            elif draft.state.frames and waiting(draft.state, draft.script.book) is not None:
+                _ask_again(draft)
         case Help():
             _help(draft)
         case Answer():
@@ -400,6 +403,9 @@ def _follow(draft: Draft, command: Command | None, message: Message) -> Steps:
 
 
 def _ask_again(draft: Draft) -> None:
+    """Puts a flow's open question once more, unless the customer has to say yes or no to something else first."""
+    if calls.asked(draft) is not None:
+        return
     draft.say(question(draft.state, draft.script.book, scene(draft)))
 
 

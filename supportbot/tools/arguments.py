@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -49,7 +51,7 @@ def parsed(arguments: str | Mapping[str, Any]) -> dict[str, Any]:
     if len(arguments) > MAX_TEXT:
         raise Unusable("bad_json", f"The arguments are longer than {MAX_TEXT} characters.")
     try:
-        value = json.loads(arguments, parse_constant=_refuse) if arguments.strip() else {}
+        value = json.loads(arguments, parse_constant=_refuse, parse_float=_finite) if arguments.strip() else {}
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise Unusable(
@@ -66,9 +68,15 @@ def parsed(arguments: str | Mapping[str, Any]) -> dict[str, Any]:
 
 def check_free(arguments: Mapping[str, Any], bound: Mapping[str, str]) -> None:
     """Raises Unusable if an argument is given that the server puts in."""
-    taken = sorted(bound.keys() & arguments.keys())
+    names = {_plain(name) for name in bound}
+    taken = sorted(name for name in arguments if _plain(name) in names)
     if taken:
         raise Unusable("bad_arguments", f"The arguments do not fit: {', '.join(taken)} cannot be given by you.")
+
+
+def _plain(name: str) -> str:
+    """The name as a lenient server may read it."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
 
 
 def check(validator: Validator, arguments: dict[str, Any]) -> None:
@@ -98,6 +106,13 @@ def _short(message: str) -> str:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(constant)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
 
 
 def _called(value: Any) -> str:

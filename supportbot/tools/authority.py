@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -20,6 +21,7 @@ from supportbot.types import Charge, Consent, Counted, Limit, WaitingCall
 
 _MILLION = 1_000_000
 _BETWEEN = "\x1f"
+_DASH = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def charge(permit: Permit, now: float) -> Charge:
         customer=_customer(context),
         arguments=permit.given,
         at=now,
-        counted=tuple(_counted(permit, limit) for limit in permit.tool.limits),
+        counted=tuple(one for limit in permit.tool.limits for one in _counted(permit, limit)),
         consents=tuple(f"{one.kind}: {one.by}" for one in permit.consents),
     )
 
@@ -95,16 +97,31 @@ def _customer(context: ToolContext) -> str:
     return f"{context.channel}:{context.customer.id}"
 
 
-def _counted(permit: Permit, limit: Limit) -> Counted:
-    whose = {"customer": _customer(permit.context), "tool": ""}
-    value = whose[limit.per] if limit.per in whose else _plain(permit.arguments.get(limit.per))
-    scope = _BETWEEN.join((permit.tool.name, limit.per, value, limit.of))
-    return Counted(scope, limit, _amount(permit.arguments, limit))
+def _counted(permit: Permit, limit: Limit) -> Iterator[Counted]:
+    """What the call counts for. Who has proven who they are counts as that customer and as the channel's user: else
+    a proof would double what they may."""
+    context, values = permit.context, [""]
+    if limit.per == "customer":
+        values = list(dict.fromkeys((_customer(context), f"{context.channel}:{context.customer.id}")))
+    elif limit.per != "tool":
+        values = [_plain(permit.arguments.get(limit.per))]
+    for value in values:
+        scope = _BETWEEN.join((permit.tool.name, limit.per, value, limit.of))
+        yield Counted(scope, limit, _amount(permit.arguments, limit))
 
 
 def _plain(value: Any) -> str:
-    """The value as limits see it: no capital letter or blank makes another one of it."""
-    return "".join(value.split()).casefold() if isinstance(value, str) else canonical({"": value})
+    """The value as limits see it: no other way of writing makes another one of it."""
+    if isinstance(value, str):
+        letters = unicodedata.normalize("NFKC", value).casefold()
+        return "".join(_DASH if unicodedata.category(one) == "Pd" else one for one in letters if _counts(one))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{Decimal(str(value)).normalize():f}"
+    return canonical({"": value})
+
+
+def _counts(letter: str) -> bool:
+    return not letter.isspace() and unicodedata.category(letter)[0] not in ("C", "Z")
 
 
 def _amount(arguments: Mapping[str, Any], limit: Limit) -> int:

@@ -159,12 +159,12 @@ def _path(endpoint: Endpoint, placed: list[Placed]) -> str:
 
 
 def _segment(name: str, value: Any) -> str:
-    """The value as a part of a path. Some servers decode a path before they resolve it: so no `../` inside either."""
+    """The value as a part of a path. Some servers decode a path before they resolve it, so nothing may divide it."""
     found = ",".join(map(text, value)) if isinstance(value, list | tuple) else value
     if found is None or found == "" or isinstance(found, Mapping):
         raise ToolError(f"The argument {name} is needed and cannot be empty.")
     found = text(found)
-    if any(step in (".", "..") for step in re.split(r"[/\\]", found)) or CONTROL.search(found):
+    if found in (".", "..") or re.search(r"[/\\]", found) or CONTROL.search(found):
         raise ToolError(f"The argument {name} cannot have this value.")
     return found
 

@@ -64,6 +64,12 @@ class Credentials:
             told = told.replace(secret, "***")
         return told
 
+    def hidden(self, content: bytes) -> bytes:
+        """The same for what came as bytes."""
+        for secret in self.secrets:
+            content = content.replace(secret.encode(), b"***")
+        return content
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -128,7 +134,7 @@ class Line:
         try:
             request = self._request(client, method, wire, own, seconds)
             async with asyncio.timeout(seconds):
-                return _answer(await client.send(request))
+                return _answer(await client.send(request), self.credentials)
         except _NEVER_ARRIVED as error:
             return Silence(f"no connection ({type(error).__name__}: {error})", arrived=False)
         except (TimeoutError, httpx2.TimeoutException):
@@ -168,13 +174,14 @@ def _may_be_done(came: Answer | Silence) -> bool:
     return came.arrived if isinstance(came, Silence) else is_unclear(came.status)
 
 
-def _answer(response: httpx2.Response) -> Answer:
+def _answer(response: httpx2.Response, credentials: Credentials) -> Answer:
+    """What came back. A service that echoes what it was sent would hand our secrets to a model: they are taken out."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Answer(
         response.status_code,
         kind,
         response.charset_encoding or "",
-        response.content,
+        credentials.hidden(response.content),
         host(response.headers["location"]) if "location" in response.headers else "",
         _retry_after(response.headers),
     )

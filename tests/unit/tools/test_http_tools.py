@@ -64,16 +64,15 @@ def endpoint(path: str = "/a", **more: Any) -> Endpoint:
 @pytest.mark.parametrize(
     ("value", "path"),
     [
-        ("A 1/2?x=3#y&z", "A%201%2F2%3Fx%3D3%23y%26z"),
+        ("A 1-2?x=3#y&z", "A%201-2%3Fx%3D3%23y%26z"),
         ("@evil.test", "%40evil.test"),
-        ("//evil.test", "%2F%2Fevil.test"),
         ("größe", "gr%C3%B6%C3%9Fe"),
         ("%2e%2e", "%252e%252e"),
         ("...", "..."),
         (7, "7"),
         (7.0, "7"),
         (True, "true"),
-        (["a", "b/c"], "a%2Cb%2Fc"),
+        (["a", "b c"], "a%2Cb%20c"),
     ],
 )
 def test_an_argument_in_the_path_stays_one_part_of_it(value: Any, path: str) -> None:
@@ -82,7 +81,25 @@ def test_an_argument_in_the_path_stays_one_part_of_it(value: Any, path: str) -> 
 
 
 @pytest.mark.parametrize(
-    "value", ["", ".", "..", "../admin", "a/../b", "..\\admin", "a/..", "a\r\nb", "\0", None, {}, []]
+    "value",
+    [
+        "",
+        ".",
+        "..",
+        "/",
+        "a/b",
+        "a\\b",
+        "//evil.test",
+        "../admin",
+        "a/../b",
+        "..\\admin",
+        "a/..",
+        "a\r\nb",
+        "\0",
+        None,
+        {},
+        [],
+    ],
 )
 def test_an_argument_that_would_lead_elsewhere_is_refused_without_being_repeated(value: Any) -> None:
     with pytest.raises(ToolError) as caught:
@@ -171,9 +188,9 @@ def test_arguments_that_are_too_long_for_an_address_are_refused() -> None:
 async def test_a_get_has_its_arguments_in_path_header_and_query(service: Service) -> None:
     text = one("GET /orders/{id}", "headers: {X-Lang: 'lang={lang}', X-No: '{nothing}', X-Json: '{\"a\": 1}'}")
     text = text.replace(ANYTHING, "{id: {}, lang: {}, nothing: {}, q: {}}")
-    await called(text, service, {"id": "4/2", "lang": "dé", "q": ["a", "b"]})
+    await called(text, service, {"id": "4 2", "lang": "dé", "q": ["a", "b"]})
     (asked,) = service.asked
-    assert (asked.method, asked.target, asked.body) == ("GET", "/v1/orders/4%2F2?q=a&q=b", b"")
+    assert (asked.method, asked.target, asked.body) == ("GET", "/v1/orders/4%202?q=a&q=b", b"")
     assert asked.headers["x-lang"] == "lang=dé"
     assert asked.headers["x-json"] == '{"a": 1}'
     assert "x-no" not in asked.headers
@@ -416,7 +433,7 @@ async def test_the_toolbox_tells_of_an_unknown_outcome(service: Service) -> None
 @pytest.mark.parametrize("says", [CUT, HANG, Says(503), Says(429)], ids=lambda s: f"{s.way}{s.status}")
 async def test_with_recover_again_it_is_sent_again_with_the_same_key(service: Service, says: Says) -> None:
     service.next(says, says)
-    text = one("POST /a", "recover: again\ntimeout: 5s").replace("timeout: 1s", "timeout: 200ms")
+    text = one("POST /a", "recover: again\ntimeout: 5s", "{a: {}}").replace("timeout: 1s", "timeout: 200ms")
     assert await called(text, service, {"a": 1}) == {"fine": True}
     assert [asked.headers["idempotency-key"] for asked in service.asked] == ["key-1"] * 3
     assert [asked.json for asked in service.asked] == [{"a": 1}] * 3
@@ -563,7 +580,7 @@ async def test_an_answer_that_is_too_large_is_not_asked_for_again(service: Servi
 async def recovering(by_name: dict[str, Tool], arguments: dict[str, Any]) -> Any:
     recover = by_name["t"].recover
     assert recover is not None
-    return await recover(arguments, replace(CONTEXT, key="key/2"))
+    return await recover(arguments, replace(CONTEXT, key="key 2"))
 
 
 REFUND = one("POST /refunds", "recover: GET /orders/{order}/refunds/{key}\nresult: id", "{order: {}, a: {}}", AUTH)
@@ -575,7 +592,7 @@ async def test_an_interrupted_call_is_asked_after(service: Service) -> None:
         assert await recovering(by_name, {"order": "o 1", "a": 2}) == "r1"
     asked = service.asked[-1]
     assert (asked.method, asked.body) == ("GET", b"")
-    assert asked.target == "/v1/orders/o%201/refunds/key%2F2?api_key=q-s3cr%20et%2Fvalue"
+    assert asked.target == "/v1/orders/o%201/refunds/key%202?api_key=q-s3cr%20et%2Fvalue"
     assert asked.headers["authorization"] == f"Bearer b-{SECRET}"
 
 
@@ -611,9 +628,9 @@ async def test_recover_again_sends_the_same_with_the_same_key(service: Service) 
     first, second = service.asked
     assert (first.method, first.target, first.body, first.headers["idempotency-key"]) == (
         *("POST", "/v1/a/1", b'{"b": 2}'),
-        "key/2",
+        "key 2",
     )
-    assert second.headers["idempotency-key"] == "key/2"
+    assert second.headers["idempotency-key"] == "key 2"
 
 
 # ---------------------------------------------------------------- what is wrong with a file
