@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 from supportbot import history
@@ -22,15 +22,14 @@ from supportbot.engine import calls, desk, resuming
 from supportbot.engine.arriving import OUTSIDE, batch, fetched
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
+from supportbot.engine.past import trim
 from supportbot.engine.script import Moment, Script
 from supportbot.engine.talk import Steps, converse, extract
 from supportbot.types import (
     Action,
     Answer,
-    AskModel,
     Button,
     Cancel,
-    ChatMessage,
     Command,
     Correct,
     Decide,
@@ -39,14 +38,11 @@ from supportbot.types import (
     HandOff,
     Help,
     Message,
-    ModelAnswer,
-    ModelRequest,
     Outcome,
     Reply,
     Result,
     SetSlot,
     StartFlow,
-    Turn,
     TurnInput,
 )
 
@@ -103,7 +99,7 @@ def _waited(draft: Draft, message: Message) -> Steps:
     if draft.handoff is not None and draft.handoff.open:
         resuming.note(draft, message)
         return
-    yield from _trim(draft)
+    yield from trim(draft)
     command = yield from resuming.row(draft, message)
     if command is not None:
         yield from apply(draft, command, message)
@@ -133,7 +129,7 @@ def _event(draft: Draft, message: Message) -> Steps:
         return
     command = _started_by(draft, message)
     if command is not None and not moment.overdue and moment.attempt <= MAX_ATTEMPTS:
-        yield from _trim(draft)
+        yield from trim(draft)
         yield from start_flow(draft, command)
     elif message.event is not None and message.event.name == "start":
         _help(draft)
@@ -169,7 +165,7 @@ def _customer(draft: Draft) -> Steps:
     draft.turn = [history.fit(message, limit, draft.script.count) for message in draft.turn]
     if _unable(draft):
         return
-    yield from _trim(draft)
+    yield from trim(draft)
     message = _pressed(draft, _joined(draft))
     if not draft.learned:
         draft.learn(_known_language(draft, message.text))
@@ -237,48 +233,6 @@ def _unable(draft: Draft) -> bool:
     else:
         return False
     return True
-
-
-def _trim(draft: Draft) -> Steps:
-    """Chooses what of the past the model sees; what falls out goes into the rolling summary if the config says so."""
-    script, recap = draft.script, draft.recap
-    window = history.window(
-        draft.turns,
-        summary=recap,
-        limits=script.limits,
-        incoming=sum(message.tokens for message in draft.turn),
-        count=script.count,
-    )
-    draft.past = window.past
-    if window.cut is None:
-        return
-    draft.cut = window.cut
-    draft.trace("trimmed", turns=len(window.dropped), cut=window.cut)
-    if script.limits.summary == "off":
-        return
-    dropped = tuple(_for_all(turn) for turn in window.dropped)
-    summary = history.extract_summary(
-        recap, dropped, count=script.count, limit=script.limits.summary_tokens
-    )
-    if script.limits.summary == "model" and script.has_model:
-        summary = (yield from _model_summary(draft, dropped)) or summary
-    draft.recap = draft.summary = summary
-
-
-def _for_all(turn: Turn) -> Turn:
-    """What of a turn may stand in the summary, which all who write here share."""
-    return replace(turn, messages=tuple(message for message in turn.messages if not message.only))
-
-
-def _model_summary(draft: Draft, dropped: Sequence[Turn]) -> Generator[Effect, Result, str]:
-    messages = history.summary_request(draft.recap, dropped)
-    result = yield AskModel(ModelRequest(messages, purpose="summary", locale=draft.locale))
-    if not isinstance(result, ModelAnswer):
-        draft.spend(getattr(result, "usage", ()))
-        return ""
-    draft.spend(result.usage)
-    limits = draft.script.limits
-    return history.fit(ChatMessage("system", result.text), limits.summary_tokens, draft.script.count).content
 
 
 def _joined(draft: Draft) -> Message:

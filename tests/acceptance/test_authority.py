@@ -14,8 +14,18 @@ import jwt
 import pytest
 
 from supportbot.models import ScriptedModel
+from supportbot.protocols import Adapter
 from supportbot.testing.site import Site, serving
-from supportbot.types import ModelAnswer, ModelRequest, ToolCall
+from supportbot.types import (
+    Address,
+    Capabilities,
+    Message,
+    ModelAnswer,
+    ModelRequest,
+    Outgoing,
+    ToolCall,
+    User,
+)
 
 SECRET = "a secret of thirty-two characters!"
 SHOP = '''
@@ -503,6 +513,61 @@ async def test_a_persona_offers_some_tools_only(folder: Path) -> None:
     assert "my_orders" in names and "refund" not in names
     assert "There is no tool named 'send_catalogue'" in model.requests[1].messages[-1].content
     assert ledger(folder) == []
+
+
+class Showing(Adapter):
+    """A channel that shows what the bot is at."""
+
+    capabilities = Capabilities(typing=5.0, burst_wait=0.0)
+
+    def __init__(self) -> None:
+        super().__init__("show", {})
+        self.notes: list[str] = []
+        self.sent: list[str] = []
+
+    async def working(self, outgoing: Outgoing, note: str) -> None:
+        self.notes.append(note)
+
+    async def send(self, outgoing: Outgoing) -> str:
+        self.sent.append(outgoing.reply.text if outgoing.reply else "")
+        return "1"
+
+
+async def test_a_slow_tool_shows_what_it_is_at(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        """
+import asyncio, time
+from supportbot import ToolContext, tool
+
+@tool(progress={"en": "Looking into the warehouse …", "de": "Ich sehe im Lager nach …"})
+async def look(context: ToolContext) -> str:
+    "Looks."
+    await asyncio.sleep(0.8)
+    context.progress("Counting …")
+    await asyncio.sleep(0.3)
+    return "nine"
+
+@tool
+def look_in_a_thread(context: ToolContext) -> str:
+    "Looks."
+    time.sleep(0.6)
+    context.progress("From a thread …")
+    time.sleep(0.3)
+    return "nine"
+"""
+    )
+    model = ScriptedModel([asks_for("look"), asks_for("look_in_a_thread"), "Nine."])
+    show = Showing()
+    config = {"tools": {"modules": ["slow.py"]}}
+    async with serving(tmp_path, model=model, config=config, channels={"show": show}) as site:
+        await site.bot.receive(Message(Address("show", "c1"), "m1", User("u1"), "how many?", locale="de"))
+        async with asyncio.timeout(20):
+            while not show.sent:
+                await asyncio.sleep(0.02)
+    assert show.sent == ["Nine."]
+    assert (
+        "Ich sehe im Lager nach …" in show.notes and "Counting …" in show.notes and "From a thread …" in show.notes
+    )
 
 
 async def settled(site: Site, seconds: float = 20.0) -> None:

@@ -13,7 +13,9 @@ import httpx2
 
 from supportbot.errors import UsageError
 from supportbot.toolfiles import SAFE, HttpTool, Operation, ToolFile
-from supportbot.tools import arguments, openapi
+from supportbot.tools import arguments
+from supportbot.tools.http import openapi
+from supportbot.tools.http.openapi.schema import Unsupported, pointed
 from supportbot.tools.http.request import (
     CONTROL,
     FILLED_IN,
@@ -25,7 +27,6 @@ from supportbot.tools.http.request import (
     Endpoint,
     Place,
 )
-from supportbot.tools.openapi.schema import Unsupported, pointed
 
 At = tuple[str | int, ...]
 Complain = Callable[[At, str], None]

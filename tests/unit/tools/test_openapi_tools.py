@@ -10,11 +10,12 @@ import yaml
 from serviced import CONTEXT, Service, loaded, tools
 
 from supportbot.errors import ConfigError
-from supportbot.tools import Toolbox, openapi
+from supportbot.tools import Toolbox
 from supportbot.tools.arguments import check, validator
+from supportbot.tools.http import openapi
+from supportbot.tools.http.openapi import file as openapi_files
+from supportbot.tools.http.openapi.schema import Schemas, Unsupported
 from supportbot.tools.http.request import Body, Place
-from supportbot.tools.openapi import file as openapi_files
-from supportbot.tools.openapi.schema import Schemas, Unsupported
 
 SHOP = """\
 openapi: 3.1.0

@@ -15,9 +15,9 @@ from typing import Any
 
 from supportbot.shapes import web_address
 from supportbot.toolfiles import METHODS
+from supportbot.tools.http.openapi.file import Found
+from supportbot.tools.http.openapi.schema import Schemas, Unsupported
 from supportbot.tools.http.request import FORM, JSON, PLACEHOLDER, TOKEN, Body, Endpoint, Place, Style
-from supportbot.tools.openapi.file import Found
-from supportbot.tools.openapi.schema import Schemas, Unsupported
 
 LONGEST = 1024
 """Characters of what a model is told of an operation, unless the operator writes it."""

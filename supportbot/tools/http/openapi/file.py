@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from supportbot.errors import ConfigError, Problem
-from supportbot.tools.openapi.schema import Schemas, Unsupported
+from supportbot.tools.http.openapi.schema import Schemas, Unsupported
 
 MOST = 20_000_000
 """Bytes of a description."""
