@@ -10,7 +10,7 @@ from pathlib import Path
 from supportbot.config import BotFiles
 from supportbot.engine.decisions import RESERVED
 from supportbot.engine.identity import TOOLS as IDENTITY
-from supportbot.errors import ConfigError, Problem
+from supportbot.errors import ConfigError, Problem, UsageError
 from supportbot.protocols import Tool
 from supportbot.tools import Toolbox, load_modules
 from supportbot.tools.http import HttpService
@@ -26,7 +26,8 @@ _ANYTHING = {"type": "object", "additionalProperties": True}
 class ToolRoom:
     """The tools in one `box`, held open for the connections behind them.
 
-    Raises ConfigError with every mistake in them, and UsageError for a kind whose package is missing.
+    Raises ConfigError with every mistake in them. A package that is missing takes its own tools away and no others:
+    `missing` says which, "" if none is.
     """
 
     def __init__(self, files: BotFiles, log: Callable[..., None]) -> None:
@@ -43,7 +44,8 @@ class ToolRoom:
         problems += [files.problem(_at(files, tool), told) for tool in self._own for told in unsound(tool)]
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
-        self._mcp = McpRoom(config.mcp, files.folder, log=log, rules=rules, changed=self._exchange)
+        self.missing = ""
+        self._mcp = self._servers()
         self.box = Toolbox(
             self._own,
             max_chars=config.max_result,
@@ -52,6 +54,15 @@ class ToolRoom:
             secrets={name: secret.get_secret_value() for name, secret in config.secrets.items()},
             http=egress.client(False, hosts=config.hosts),
         )
+
+    def _servers(self) -> McpRoom:
+        config, folder = self._files.config.tools, self._files.folder
+        try:
+            return McpRoom(config.mcp, folder, log=self._log, rules=config.rules, changed=self._exchange)
+        except UsageError as error:
+            self.missing = str(error)
+            self._log("mcp.missing", error=self.missing)
+            return McpRoom({}, folder, log=self._log)
 
     async def open(self, changed: Callable[[], None] = lambda: None) -> None:
         """Connects to the MCP servers; `changed` is called whenever there are other tools than before."""

@@ -63,6 +63,7 @@ def _deeper(files: BotFiles) -> tuple[Finding, ...]:
         *flow_findings(files, tools.for_flows()),
         *_missing_key(files),
         *_no_proof(files, tools.box),
+        *([Finding("warning", files.problem(("tools", "mcp"), tools.missing))] if tools.missing else []),
         *_prompts(files),
         *looks.warnings(files, adapters),
     )

@@ -146,7 +146,7 @@ class IdentitySettings(Section):
     flow: Text | None = None
     """The flow that finds out who a customer is when a tool needs to know."""
     send_code: ToolName | None = None
-    """The tool that sends a one-time code, for the step `verify`."""
+    """The tool that sends a one-time code; flows then have `request_code` and `check_code`."""
     code_lasts: Wait = 600.0
     """How long a one-time code can be used."""
     lasts: Wait = 1800.0

@@ -83,6 +83,6 @@ def _sdk() -> ModuleType:
         if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
             raise
         raise UsageError(
-            "tools.mcp needs a package that is not installed: pip install 'supportbot-framework[mcp]'"
+            "MCP servers need a package that is not installed: pip install 'supportbot-framework[mcp]'"
         ) from error
     return connection
