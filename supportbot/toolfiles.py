@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from supportbot.quantities import Dollars, Wait, Whole, seconds
+from supportbot.quantities import DURATION_SCHEMA, Dollars, Wait, Whole, seconds
 from supportbot.shapes import Secret, Section, Text, Url, misplaced
 
 BOUND = (
@@ -64,6 +64,9 @@ def _server_name(text: str) -> str:
     return text
 
 
+_SPAN_SCHEMA: dict[str, Any] = {"anyOf": [*DURATION_SCHEMA["anyOf"], {"const": "ever"}]}
+
+
 def _ever(value: object) -> object:
     return 0.0 if value == "ever" else seconds(value)
 
@@ -84,7 +87,7 @@ class LimitRule(Section):
     """The argument that has the amount."""
     per: Text = "customer"
     """customer, tool (all customers together), or an argument: calls with the same value there count together."""
-    every: Annotated[float, BeforeValidator(_ever)] = 86400.0
+    every: Annotated[float, BeforeValidator(_ever), WithJsonSchema(_SPAN_SCHEMA)] = 86400.0
     """The time in which they count together; `ever` for always."""
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from supportbot.config.schema import of
 from supportbot.config.settings import Config
 from supportbot.dialogue.grammar import FlowFile
 from supportbot.persona import Persona
+from supportbot.toolfiles import ToolFile
 
 FILE = Path(__file__).with_name("config.schema.json")
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
@@ -21,8 +22,9 @@ _SCALARS = ("integer", "number", "boolean")
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each kind of file: config, persona, flow."""
-    return {"config": config_schema(), "persona": dict(of(Persona)), "flow": dict(of(FlowFile))}
+    """The JSON Schema of each kind of file: config, persona, flow, and file of tools."""
+    tools = _with_variables(of(ToolFile))
+    return {"config": config_schema(), "persona": dict(of(Persona)), "flow": dict(of(FlowFile)), "tools": tools}
 
 
 def config_schema() -> dict[str, Any]:

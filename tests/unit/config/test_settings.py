@@ -226,3 +226,11 @@ def test_the_example_and_variables_fit_the_schema() -> None:
     ]
     for wrong in mistakes:
         assert not schema.is_valid({**data, **wrong}), wrong
+
+
+def test_the_example_of_http_tools_fits_its_schema() -> None:
+    written = read(bundled("tools") / "delivery.yaml").data
+    plain = json.loads(json.dumps(written))  # an editor reads every key as text
+    assert [
+        error.message for error in jsonschema.Draft202012Validator(editor.schemas()["tools"]).iter_errors(plain)
+    ] == []
