@@ -48,8 +48,8 @@ def load_modules(paths: Sequence[Path], folder: Path) -> Mapping[str, Tool]:
             module = _module(path, folder, problems)
             if module is not None:
                 _take(_tools(module, path, problems), path, found, problems)
-    if problems:
-        raise ConfigError(problems)
+    if problems:  # a module that fails is told once, however many of its neighbours import it
+        raise ConfigError(list(dict.fromkeys(problems)))
     return {
         name: replace(tool, source=tool.source or _within(path, folder)) for name, (tool, path) in found.items()
     }

@@ -85,7 +85,7 @@ UNUSABLE: list[tuple[str, Callable[[Path], object], str]] = [
     ("an unknown channel type", channel("{type: pigeon}"), "there is no channel type 'pigeon'"),
     ("a channel of no module", channel("{type: 'no_such:Adapter'}"), "there is no module 'no_such'"),
     ("a channel that is no adapter", channel("{type: 'json:dumps'}"), "is not an Adapter class"),
-    ("a channel without secrets", channel("{type: webhook}"), "config.yaml:50:16: channels.desk.secrets is empty"),
+    ("a channel without secrets", channel("{type: webhook}"), "config.yaml:71:16: channels.desk.secrets is empty"),
     ("a wrong secret", channel(f"{{type: webhook, secrets: [{SECRET_TEXT}]}}"), "channels.desk.secrets[0]"),
     ("a missing variable", channel('{type: webhook, secrets: ["${NO_SUCH}"]}'), "variable NO_SUCH is not set"),
     (
