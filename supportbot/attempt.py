@@ -66,8 +66,8 @@ class Attempt:
         self.sign = Sign()
         self._calls = Calls(house, start, self._journal, left=self._left, show=self.sign.show)
         # nobody waits for an answer to a row of the house's own, so its time begins now
-        own = start.pending[0].message.kind in ("timer", "call")
-        self._oldest = house.clock() if own else start.pending[0].received_at
+        self._own = start.pending[0].message.kind in ("timer", "call")
+        self._oldest = house.clock() if self._own else start.pending[0].received_at
         self._began = house.clock()
         self._waited = False
 
@@ -95,7 +95,7 @@ class Attempt:
             rows = tuple(row.position for row in self._start.pending)
             opening = Opening(now, f"h_{secrets.token_hex(16)}", rows, secrets.token_hex(16))
         self._journal.open(opening)
-        late = overdue(self._house, self._start)
+        late = not self._own and overdue(self._house, self._start)
         given_up = late or self._start.tries > MAX_ATTEMPTS
         return Moment(
             # a turn that is only ended asks for nothing, so its handoff may count from now, not from before a downtime

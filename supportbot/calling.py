@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from supportbot.house import House
 from supportbot.journal import UNKNOWN, Journal
@@ -111,11 +112,7 @@ class Calls:
             self._show(text)
 
     async def _read(self, permit: Permit) -> ToolResult:
-        if permit.tool.limits:
-            refused = await self._house.store.charge(authority.charge(permit, self._house.clock()))
-            if refused is not None and refused.limit is not None:
-                return refusal(permit, refused)
-        return await self._house.tools.run(permit, seconds=max(self._left(), 1.0))
+        return await read(self._house, permit, max(self._left(), 1.0))
 
     async def _act(self, effect: CallTool, permit: Permit) -> ToolResult:
         if self._left() <= 0:
@@ -139,11 +136,24 @@ class Calls:
         return result
 
 
+async def read(house: House, permit: Permit, seconds: float) -> ToolResult:
+    """The result of a call without effects. Its limits count it under a key of its own, once however often it is run."""
+    if not permit.tool.limits:
+        return await house.tools.run(permit, seconds=seconds)
+    charge = authority.charge(permit, house.clock())
+    charge = replace(charge, key=f"read.{charge.key}.{authority.bound_to(permit)}")
+    refused = await house.store.charge(charge)
+    if refused is not None and refused.limit is not None:
+        return refusal(permit, refused)
+    result = await house.tools.run(permit, seconds=seconds)
+    await house.store.settle(charge.key, outcome_of(result), now=house.clock())
+    return result
+
+
 def context_of(
     house: House, start: TurnInput, effect: CallTool, place: str, *, show: Callable[[str], None]
 ) -> ToolContext:
     """What the server binds for this call; its key is that of a call that waited, else the place in the turn."""
-    author = effect.user.id
     loop = asyncio.get_running_loop()
     return ToolContext(
         conversation=start.conversation.id,
@@ -151,7 +161,7 @@ def context_of(
         channel=start.conversation.address.channel,
         locale=effect.locale or house.script.locale,
         key=effect.key or f"{start.conversation.id}.{start.lease.sequence}.{place}",
-        slots=start.states[author].slots if author in start.states else {},
+        slots=effect.slots,
         identity=effect.identity,
         progress=lambda text: _from_any_thread(loop, show, text),
     )

@@ -7,11 +7,13 @@ from typing import Any
 from supportbot.types import Address, Event, Message, ToolResult, User, WaitingCall
 
 
-def decided(address: Address, call: str, *, approved: bool, by: str, note: str = "") -> Message:
-    """A human's decision; the first one of a call counts, a second is a repeat."""
+def decided(address: Address, call: WaitingCall, *, approved: bool, by: str, note: str = "") -> Message:
+    """A human's decision; the first one on what was asked counts, a second is a repeat."""
     name = "approved" if approved else "denied"
-    data = {"call": call, "by": by, "note": note}
-    return Message(address, f"{call}.decided", User(by, by), kind="call", event=Event(name, data))
+    data = {"call": call.id, "by": by, "note": note}
+    return Message(
+        address, f"{call.id}.{call.digest[:12]}.decided", User(by, by), kind="call", event=Event(name, data)
+    )
 
 
 def finished(address: Address, call: WaitingCall, result: ToolResult) -> Message:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from supportbot import callrows
-from supportbot.calling import outcome_of, refusal
+from supportbot.calling import outcome_of, read, refusal
 from supportbot.errors import StoreError
 from supportbot.house import House
 from supportbot.journal import UNKNOWN
@@ -21,6 +21,7 @@ from supportbot.tools.authority import Permit
 from supportbot.types import Conversation, Message, Receipt, ToolResult, User, WaitingCall
 
 _LOOK_EVERY = 30.0
+_AGAIN = 1.0
 _MOST = 1000
 
 
@@ -41,8 +42,8 @@ class Jobs:
             self._wanted.clear()
             try:
                 await self._begin()
-            except StoreError as error:
-                self._house.log("jobs.store_failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - named boundary: tool call
+                self._house.log("jobs.failed", error=str(error) or type(error).__name__)
             try:
                 async with asyncio.timeout(_LOOK_EVERY):
                     await self._wanted.wait()
@@ -83,16 +84,25 @@ class Jobs:
             call.tool, arguments, _context(house, owner, call), consents=call.consents, now=house.clock()
         )
         if isinstance(permit, ToolResult):
-            await self._receive(callrows.finished(owner.address, call, permit))
-            return
-        if not permit.tool.effects:
-            result = await house.tools.run(permit, seconds=permit.tool.timeout)
-            await self._receive(callrows.finished(owner.address, call, result))
-            return
-        ended = await self._act(permit)
+            begun = await house.store.earlier(call.id) is not None
+            ended: ToolResult | None = UNKNOWN if begun else permit
+        elif permit.tool.effects:
+            ended = await self._act(permit)
+        else:
+            ended = await read(house, permit, permit.tool.timeout)
         if ended is not None:
-            await self._receive(callrows.finished(owner.address, call, ended))
+            await self._report(callrows.finished(owner.address, call, ended))
             await house.store.settle(call.id, outcome_of(ended), now=house.clock())
+
+    async def _report(self, end: Message) -> None:
+        """Stores the end, however long the store needs to take it: it is known only here."""
+        while True:
+            try:
+                await self._receive(end)
+                return
+            except StoreError as error:
+                self._house.log("jobs.store_failed", error=str(error))
+                await asyncio.sleep(_AGAIN)
 
     async def _act(self, permit: Permit) -> ToolResult | None:
         """What the action came to; None if that was reported before."""
@@ -118,4 +128,5 @@ def _context(house: House, owner: Conversation, call: WaitingCall) -> ToolContex
         locale=owner.locale or house.script.locale,
         key=call.id,
         identity=call.identity,
+        slots=call.slots,
     )

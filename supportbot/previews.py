@@ -38,7 +38,8 @@ class Preview:
         self.shown = bool(self.handle)
         # what was shown before a crash is finished, not written on
         able = self._adapter is not None and self._adapter.capabilities.streaming
-        self.possible = able and not self.shown and not any(row.message.shared for row in start.pending)
+        aside = any(row.message.shared or row.message.kind in ("call", "timer") for row in start.pending)
+        self.possible = able and not self.shown and not aside
 
     def begin(self) -> None:
         """Another answer is asked for: its text takes the place of what was shown before."""

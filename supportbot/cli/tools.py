@@ -90,7 +90,7 @@ def _decide(id: str, config: Path, store: Path | None, by: str, note: str, *, ap
     async def run() -> tuple[str, str, bool]:
         conversation, found = await find_waiting(path, id)
         where = await address_of(path, conversation)
-        row = callrows.decided(where, found.id, approved=approved, by=by or getpass.getuser(), note=note)
+        row = callrows.decided(where, found, approved=approved, by=by or getpass.getuser(), note=note)
         return found.id, found.tool, await deliver(path, row)
 
     path = database(config, store)

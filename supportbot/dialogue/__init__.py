@@ -8,7 +8,7 @@ advance(state, book, scene, None)       # a generator: yields NeedTool and NeedM
 from supportbot.dialogue.asking import OWN_FILE, Heard, Scene, accept, fits, question
 from supportbot.dialogue.check import Finding, check
 from supportbot.dialogue.flow import Flow, FlowBook, FlowError, build
-from supportbot.dialogue.place import cancel, correct, enter, waiting
+from supportbot.dialogue.place import calling, cancel, correct, enter, waiting
 from supportbot.dialogue.run import Advanced, NeedModel, NeedTool, advance
 from supportbot.dialogue.slots import Invalid, Valid, consent
 from supportbot.dialogue.specimens import Specimen, specimens
@@ -32,6 +32,7 @@ __all__ = [
     "accept",
     "advance",
     "build",
+    "calling",
     "cancel",
     "check",
     "consent",

@@ -113,6 +113,15 @@ def settle(flow: Flow, book: FlowBook, frame: Frame, inner: str) -> tuple[Settle
     return "again", Frame(flow.name, flow.digest)
 
 
+def calling(state: FlowState, book: FlowBook) -> bool:
+    """Whether the topmost flow stands at a call, which is run again when the flow goes on."""
+    if not state.frames or state.frames[-1].asking or state.frames[-1].flow not in book.flows:
+        return False
+    flow = book.flows[state.frames[-1].flow]
+    place = locate(flow, state.frames[-1], "")
+    return place is not None and isinstance(flow.places[place], Call)
+
+
 def after(flow: Flow, path: Path) -> Path | None:
     """The place behind a step: the next in its list, else behind the step it is in; None at the flow's end."""
     place = path

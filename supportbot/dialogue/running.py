@@ -19,6 +19,7 @@ class NeedTool:
     name: str
     arguments: Mapping[str, Any]
     confirm: str = ""
+    slots: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def run_call(run: Run, step: Call) -> Going:
             raise
         return _without(run, str(error))
     confirm = say(run.scene, step.confirm, run.slots) if step.confirm else ""
-    result = yield NeedTool(step.tool, arguments, confirm)
+    result = yield NeedTool(step.tool, arguments, confirm, dict(run.slots))
     failed = result.error if isinstance(result, ToolResult) else "failed"
     run.note("call", tool=step.tool, error=failed)
     if isinstance(result, ToolResult) and not failed:
@@ -140,6 +140,7 @@ def run_call(run: Run, step: Call) -> Going:
         return after(run.flow, run.top.at)
     content = result.content if isinstance(result, ToolResult) else ""
     if failed == "held":  # the step is run again when it may be done, or may not
+        run.frames[-1] = replace(run.top, tries=0)
         run.waits = True
     elif failed == "declined":
         return _declined(run, step, content)

@@ -18,6 +18,7 @@ from supportbot.dialogue import consent
 from supportbot.engine.draft import Draft
 from supportbot.types import (
     Button,
+    CallStatus,
     CallTool,
     CallWaits,
     Consent,
@@ -51,8 +52,10 @@ Performed = Generator[Effect, Result, ToolResult]
 def perform(draft: Draft, effect: CallTool, by: By, *, question: str = "") -> Performed:
     """The call's result; HELD if it waits now, and whoever can help has been asked. `question` is a flow's own."""
     alike = _alike(draft, effect, by)
-    if any(call.id in draft.answers for call in alike):
-        return next(draft.answers[call.id] for call in alike if call.id in draft.answers)
+    ended = next((call for call in alike if call.status == "ended"), None)
+    if ended is not None:
+        draft.change_call(replace(ended, status="done"))
+        return ToolResult(**ended.answer)
     waiting = _waiting(alike)
     if waiting is not None:
         effect = replace(effect, consents=waiting.consents, key=waiting.id)
@@ -66,6 +69,8 @@ def settle(draft: Draft, effect: CallTool, by: By, result: ToolResult, *, questi
     """What the call came to, or HELD."""
     waiting = _waiting(_alike(draft, effect, by))
     draft.trace("tool", name=effect.name, error=result.error)
+    if result.error == "unverified" and draft.shared:
+        draft.personal = True  # who somebody is, is nobody else's business
     if result.error in _WAITS and _can_wait(draft, result.error, by):
         return _hold(draft, effect, by, result, waiting, question)
     if waiting is not None:
@@ -80,7 +85,7 @@ def _can_wait(draft: Draft, error: str, by: By) -> bool:
 
 
 def _alike(draft: Draft, effect: CallTool, by: By) -> list[WaitingCall]:
-    """The author's calls of this tool with these arguments that waited when the turn began, or do since."""
+    """The author's calls of this tool with these arguments, whatever became of them in this turn."""
     wanted = (effect.name, canonical(effect.arguments), draft.author.id, by)
     return [call for call in draft.calls.values() if (call.tool, call.arguments, call.author, call.by) == wanted]
 
@@ -109,21 +114,24 @@ def _hold(
         shared=draft.shared,
         waits_for=waits_for,
         by=by,
-        asked_at=draft.moment.now,
+        asked_at=0.0,
         expires_at=0.0,
     )
     call = replace(
         call,
         waits_for=waits_for,
+        slots=effect.slots,
         question=text if waits_for == "customer" else call.question,
         identity=draft.identity,
         digest=str(value.get("digest", call.digest)),
         expires_at=draft.moment.now + _lasts(draft, waits_for),
     )
-    if waits_for in ("customer", "identity"):  # one question at a time: the last one counts
-        alike = (waits_for, draft.author.id)
-        _drop(draft, lambda one: (one.waits_for, one.author) == alike and one.id != call.id)
-    new = waiting is None or waiting.waits_for != waits_for
+    if waits_for == "customer":  # one question at a time: the last one counts
+        author = draft.author.id
+        _drop(draft, lambda one: (one.waits_for, one.author) == ("customer", author) and one.id != call.id)
+    if draft.shared:
+        draft.personal = True
+    new = waiting is None or (waiting.waits_for, waiting.digest) != (waits_for, call.digest)
     draft.change_call(call)
     draft.wake(Timer(TIMER + call.id, call.expires_at, {"call": call.id}))
     _ask(draft, call)
@@ -140,20 +148,26 @@ def _ask(draft: Draft, call: WaitingCall) -> None:
     draft.trace("waits", tool=call.tool, call=call.id, waits_for=call.waits_for)
     if call.waits_for == "customer":
         yes = Button(YES + call.id, draft.text("yes"), style="primary")
-        draft.say(Reply(call.question, (yes, Button(NO + call.id, draft.text("no"))), private=draft.shared))
+        draft.change_call(replace(call, asked_at=0.0))
+        _say(
+            draft, call, Reply(call.question, (yes, Button(NO + call.id, draft.text("no"))), private=draft.shared)
+        )
     elif call.waits_for == "human":
-        _tell(draft, "approval_asked")
+        _say(draft, call, Reply(draft.text("approval_asked"), private=draft.shared))
     elif call.waits_for == "tool":
-        _tell(draft, "call_started")
+        _say(draft, call, Reply(draft.text("call_started"), private=draft.shared))
     else:
-        _tell(draft, "identity_needed")
+        _say(draft, call, Reply(draft.text("identity_needed"), private=draft.shared))
 
 
-def _tell(draft: Draft, key: str) -> None:
-    """Says it, unless it was said last already."""
-    text = draft.text(key)
-    if not draft.replies or draft.replies[-1].text != text:
-        draft.say(Reply(text, private=draft.shared))
+def _say(draft: Draft, call: WaitingCall, reply: Reply) -> None:
+    """Says it once; what a flow's call needs, behind what the flow itself says."""
+    if any(said.text == reply.text and not reply.buttons for said in (*draft.replies, *draft.behind)):
+        return
+    if call.by == "flow":
+        draft.behind.append(reply)
+    else:
+        draft.say(reply)
 
 
 def _facts(draft: Draft, call: WaitingCall) -> Mapping[str, Any]:
@@ -163,7 +177,7 @@ def _facts(draft: Draft, call: WaitingCall) -> Mapping[str, Any]:
         "arguments": call.arguments,
         "customer": {"id": draft.author.id, "name": draft.author.name, "proven": draft.identity.customer},
         "channel": draft.start.conversation.address.channel,
-        "asked_at": call.asked_at,
+        "asked_at": draft.moment.now,
         "expires_at": call.expires_at,
     }
 
@@ -214,7 +228,8 @@ def _shown(value: Any) -> Any:
 def asked(draft: Draft) -> WaitingCall | None:
     """The call that waits for a yes of the author, if it is not too late."""
     for call in draft.calls.values():
-        if call.waits_for == "customer" and call.status == "waiting" and call.author == draft.author.id:
+        mine = call.waits_for == "customer" and call.status == "waiting" and call.author == draft.author.id
+        if mine and not any(one.kind == "customer" and one.digest == call.digest for one in call.consents):
             return call if draft.moment.now < call.expires_at else None
     return None
 
@@ -230,7 +245,7 @@ def answered(draft: Draft, message: Message) -> Decide | None:
     if message.action is not None and draft.batch[-1].message.kind == "action":
         return _pressed(call, message.action.id)
     last = draft.state.offered[len(draft.state.offered) - draft.state.typed :]
-    if not any(button.id == YES + call.id for button in last) or not _could_read(draft):
+    if not any(button.id == YES + call.id for button in last) or not _could_read(draft, call):
         return None
     if message.action is not None:
         return _pressed(call, message.action.id)
@@ -242,9 +257,9 @@ def _pressed(call: WaitingCall, button: str) -> Decide | None:
     return Decide(call.id, button == YES + call.id) if button in (YES + call.id, NO + call.id) else None
 
 
-def _could_read(draft: Draft) -> bool:
+def _could_read(draft: Draft, call: WaitingCall) -> bool:
     """Whether the message came after the question: one that came while it was being made answers something else."""
-    return all(row.received_at >= draft.start.conversation.updated_at for row in draft.batch)
+    return all(row.received_at >= call.asked_at for row in draft.batch)
 
 
 def closed(draft: Draft, message: Message) -> bool:
@@ -268,12 +283,28 @@ def agree(draft: Draft, call: WaitingCall, kind: Literal["customer", "human"], b
     return draft.change_call(replace(call, consents=(*call.consents, given), decided_by=by))
 
 
-def refuse(draft: Draft, call: WaitingCall, status: Literal["declined", "denied", "expired"], text: str) -> None:
-    """The call will not run; a flow that stands at it goes on with `text` as its error."""
-    draft.answers[call.id] = ToolResult(text, error="declined")
+def refuse(draft: Draft, call: WaitingCall, status: Literal["declined", "denied"], text: str) -> None:
+    """The call will not run; a flow goes on with `text` as its error once it stands at the call."""
     draft.stop(TIMER + call.id)
     draft.trace(status, tool=call.tool, call=call.id)
-    draft.change_call(replace(call, status=status))
+    end(draft, call, ToolResult(text, error="declined"), status)
+
+
+def end(draft: Draft, call: WaitingCall, result: ToolResult, status: CallStatus) -> None:
+    """The call is over; a flow's is kept with its result until the flow takes that."""
+    answer = {"content": result.content, "value": result.value, "error": result.error}
+    kept = {"status": "ended", "answer": answer} if call.by == "flow" else {"status": status}
+    draft.change_call(replace(draft.calls[call.id], **kept))
+
+
+def tidy(draft: Draft) -> None:
+    """Calls of flows that the author has left wait for nothing any more, but for one that runs."""
+    if not draft.state.frames:
+        mine = (draft.author.id, "flow")
+        _drop(
+            draft,
+            lambda call: (call.author, call.by) == mine and (call.waits_for, call.status) != ("tool", "waiting"),
+        )
 
 
 def drop_own(draft: Draft) -> bool:
@@ -290,6 +321,6 @@ def drop_all(draft: Draft) -> None:
 
 def _drop(draft: Draft, which: Callable[[WaitingCall], bool]) -> None:
     for call in list(draft.calls.values()):
-        if call.status == "waiting" and which(call):
+        if call.status in ("waiting", "ended") and which(call):
             draft.change_call(replace(call, status="dropped"))
             draft.stop(TIMER + call.id)

@@ -95,8 +95,8 @@ class Draft:
         first = batch[0].message
         self.calls: dict[str, WaitingCall] = {call.id: call for call in start.calls}
         """The conversation's waiting calls, by id, as they stand now."""
-        self.answers: dict[str, ToolResult] = {}
-        """What waiting calls came to in this turn."""
+        self.behind: list[Reply] = []
+        """What is said behind the flow's own words."""
         waited = self.calls.get(_call_id(first))
         self.author: User = first.user if first.kind in OUTSIDE else _owned(start)
         if waited is not None:
@@ -203,6 +203,10 @@ class Draft:
         """Something the model should know later, said to nobody."""
         self.turn.append(ChatMessage("system", content, self.script.count(content)))
 
+    def unsay(self, calls: tuple[ToolCall, ...]) -> None:
+        """What the model said beside these calls was not sent, so it was not said."""
+        self.turn = [replace(one, content="") if one.tool_calls == calls else one for one in self.turn]
+
     def called(self, text: str, calls: tuple[ToolCall, ...]) -> None:
         size = self.script.count(text) + sum(self.script.count(call.name + call.arguments) for call in calls)
         self.turn.append(ChatMessage("assistant", text, size, tool_calls=calls))
@@ -243,6 +247,7 @@ class Draft:
         for call in list(self.calls.values()):
             if call.author == self.author.id and call.status == "waiting" and call.waits_for != "tool":
                 self.change_call(replace(call, status="dropped"))
+                self.stop(f"call.{call.id}")
 
     def change_call(self, call: WaitingCall) -> WaitingCall:
         self.calls[call.id] = self._changed_calls[call.id] = call
@@ -271,6 +276,7 @@ class Draft:
         self._timers.append(timer)
 
     def stop(self, *names: str) -> None:
+        self._timers = [timer for timer in self._timers if timer.name not in names]
         self._stop_timers.extend(names)
 
     def move(self, state: FlowState) -> None:

@@ -76,8 +76,9 @@ def resume_flow(draft: Draft, heard: Heard | None) -> Steps:
 
 def _land(draft: Draft, advanced: Advanced) -> None:
     draft.traces(advanced.trace)
-    for reply in advanced.replies:
+    for reply in (*advanced.replies, *draft.behind):
         draft.say(reply)
+    draft.behind.clear()
     draft.move(advanced.state)
     if advanced.handoff is not None:
         desk.open_handoff(draft, advanced.handoff, slots=_shareable(draft, advanced.slots))
@@ -87,7 +88,7 @@ def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:
     if isinstance(need, NeedTool):
         if need.name in _IDENTITY and draft.script.proofs.send_code:
             return (yield from identity.perform(draft, need.name, need.arguments))
-        call = CallTool(need.name, need.arguments, draft.author, locale=draft.locale)
+        call = CallTool(need.name, need.arguments, draft.author, locale=draft.locale, slots=need.slots)
         return (yield from calls.perform(draft, call, "flow", question=need.confirm))
     messages = draft.script.prompts.messages(
         situation(draft, ()), draft.past, tuple(draft.turn), summary=draft.recap, instruction=need.instruction

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from supportbot.engine.calls import HELD, Performed
+from supportbot.engine.calls import Performed
 from supportbot.engine.draft import Draft
 from supportbot.types import CallTool, Challenge, Identity, Standing, ToolResult, ToolSpec
 
@@ -51,12 +51,13 @@ def _request(draft: Draft, contact: str) -> Performed:
         locale=draft.locale,
         sealed={"code": code},
     )
+    draft.personal = draft.personal or draft.shared
     result = yield call
     if not isinstance(result, ToolResult):
         raise AssertionError("a call came to something else than its result")
     draft.trace("code sent", error=result.error)
     if result.error:
-        return result if result != HELD else replace(result, error="failed")
+        return result
     found: Mapping[str, Any] = result.value if isinstance(result.value, Mapping) else {}
     challenge = Challenge(
         digest=_digest(draft, code),
@@ -70,6 +71,7 @@ def _request(draft: Draft, contact: str) -> Performed:
 
 
 def _check(draft: Draft, code: str) -> ToolResult:
+    draft.personal = draft.personal or draft.shared
     challenge = draft.standing.challenge
     if challenge is None or draft.moment.now >= challenge.expires_at or challenge.tries <= 0:
         draft.trace("code", accepted=False, reason="none is open")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from typing import Literal
 
+from supportbot.dialogue import calling
 from supportbot.engine import calls, desk
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow
-from supportbot.engine.talk import go_on_talking
+from supportbot.engine.talk import go_on_talking, step_up
 from supportbot.types import (
     CallTool,
     Command,
@@ -42,76 +44,113 @@ def row(draft: Draft, message: Message) -> Going:
     call = draft.calls.get(str(event.data.get("call", "")))
     if call is None or call.status != "waiting":
         draft.trace("silent", reason="this call does not wait any more")
-        return None
-    draft.stop(calls.TIMER + call.id)
-    if event.name == "finished":
+    elif event.name == "finished" and call.waits_for == "tool":
+        draft.stop(calls.TIMER + call.id)
         return (yield from _finished(draft, call, event))
-    by = str(event.data.get("by", ""))
-    if event.name == "approved" and call.waits_for == "human":
-        call = replace(call, note=str(event.data.get("note", "")))
-        return (yield from _go_on(draft, calls.agree(draft, call, "human", by)))
-    if event.name == "denied" and call.waits_for == "human":
-        call = draft.change_call(replace(call, decided_by=by, note=str(event.data.get("note", ""))))
-        return (yield from _refused(draft, call, "denied", "approval_denied"))
-    if event.name == calls.TIMER + call.id and draft.moment.now >= call.expires_at:
+    elif event.name in ("approved", "denied") and call.waits_for == "human":
+        draft.stop(calls.TIMER + call.id)
+        return (yield from _decided(draft, call, event))
+    elif event.name == calls.TIMER + call.id and draft.moment.now >= call.expires_at:
         _expired(draft, call)
-        return None
-    draft.trace("silent", reason="the call waits for something else")
+    else:
+        draft.trace("silent", reason="the call waits for something else")
     return None
+
+
+def _decided(draft: Draft, call: WaitingCall, event: Event) -> Going:
+    by, note = str(event.data.get("by", "")), str(event.data.get("note", ""))
+    call = draft.change_call(replace(call, decided_by=by, note=note))
+    if event.name == "approved":
+        return (yield from _go_on(draft, calls.agree(draft, call, "human", by)))
+    return (yield from _refused(draft, call, "denied", "approval_denied"))
 
 
 def note(draft: Draft, message: Message) -> None:
     """While a human has the conversation, what a call came to is only noted, for the model and for whoever reads."""
     event = message.event or Event("")
     call = draft.calls.get(str(event.data.get("call", "")))
-    if call is not None and call.status == "waiting":
-        draft.change_call(replace(call, status="done" if event.name == "finished" else "dropped"))
-        if event.name == "finished":
-            _in_history(draft, call, str(event.data.get("content", "")))
+    if call is not None and call.status == "waiting" and event.name == "finished":
+        result = _result(event)
+        draft.stop(calls.TIMER + call.id)
+        draft.looked_up(call.tool, result)
+        draft.change_call(replace(call, status="done"))
+        _in_history(draft, call, result.content)
     draft.trace("silent", reason="a human owns the conversation", event=event.name)
 
 
+def lost(draft: Draft, message: Message, detail: str) -> None:
+    """The turn over a call's end fails again and again: the call is over, and a human gets what is known of it."""
+    event = message.event or Event("")
+    call = draft.calls.get(str(event.data.get("call", "")))
+    if call is not None:
+        draft.stop(calls.TIMER + call.id)
+        draft.change_call(replace(call, status="done"))
+        if event.name == "finished":
+            detail = f"{detail} {call.tool} came to: {_result(event).content[:300]}"
+    desk.open_handoff(draft, HandOff("unknown_outcome" if draft.moment.unsure else "error", detail))
+
+
 def after_flows(draft: Draft) -> Going:
-    """A call that waited for a proof of identity goes on, or ends, once the flow that asked for it is over."""
-    mine = (call for call in draft.calls.values() if call.author == draft.author.id and call.status == "waiting")
-    call = next((call for call in mine if call.waits_for == "identity"), None)
-    if call is None or draft.state.frames or (draft.handoff is not None and draft.handoff.open):
+    """Calls that waited for a proof of identity go on, or end, once the flow that asked for it is over."""
+    if draft.state.frames or (draft.handoff is not None and draft.handoff.open):
         return None
-    draft.stop(calls.TIMER + call.id)
-    if draft.identity.customer:
-        return (yield from _go_on(draft, call))
-    draft.change_call(replace(call, status="dropped"))
-    draft.trace("dropped", tool=call.tool, reason="the customer has not proven who they are")
-    return None
+    mine = [call for call in draft.calls.values() if call.author == draft.author.id and call.status == "waiting"]
+    waiting = [call for call in mine if call.waits_for == "identity"]
+    command: Command | None = None
+    for call in waiting:
+        draft.stop(calls.TIMER + call.id)
+        if draft.identity.customer and command is None:
+            command = yield from _go_on(draft, call, last=call is waiting[-1])
+        else:
+            draft.change_call(replace(call, status="dropped"))
+            draft.trace("dropped", tool=call.tool, reason="the customer has not proven who they are")
+    return command
 
 
-def _go_on(draft: Draft, call: WaitingCall) -> Going:
+def _go_on(draft: Draft, call: WaitingCall, *, last: bool = True) -> Going:
     if call.by == "flow":
-        yield from _flow(draft, call)
-        return None
-    effect = CallTool(call.tool, call.arguments, draft.author, f"call_{call.id}", draft.locale)
+        return (yield from _flow(draft, call))
+    effect = CallTool(
+        call.tool, call.arguments, draft.author, f"call_{call.id}", draft.locale, slots=draft.state.slots
+    )
     result = yield from calls.perform(draft, effect, "model")
     if result == calls.HELD:
-        return None
-    return (yield from _told(draft, call, result))
+        return step_up(draft)
+    return (yield from _told(draft, call, result, last=last))
 
 
-def _flow(draft: Draft, call: WaitingCall) -> Generator[Effect, Result, None]:
-    """The flow runs its step again; if the customer has left it, the call is over."""
-    if draft.state.frames:
+def _flow(draft: Draft, call: WaitingCall) -> Going:
+    """The flow runs its step again. Under another flow it does so later; one that was left never does."""
+    if calling(draft.state, draft.script.book):
         yield from resume_flow(draft, None)
-    elif draft.calls[call.id].status == "waiting":
-        draft.change_call(replace(draft.calls[call.id], status="dropped"))
-        draft.trace("dropped", tool=call.tool, reason="the customer has left the flow")
-
-
-def _refused(draft: Draft, call: WaitingCall, status: str, text: str) -> Going:
-    calls.refuse(draft, call, "denied" if status == "denied" else "declined", draft.text(text))
-    if call.by == "flow":
-        yield from _flow(draft, call)
-    else:
-        draft.say(Reply(draft.text(text), private=draft.shared))
+        return None
+    current = draft.calls[call.id]
+    if current.status != "ended":
+        return None
+    result = ToolResult(**current.answer)
+    if draft.state.frames and result.error != "unknown_outcome":
+        return None
+    draft.change_call(replace(current, status="done"))
+    if result.error == "declined":
+        draft.say(Reply(result.content, private=draft.shared))
+        return None
+    _in_history(draft, call, result.content)
+    if result.error == "unknown_outcome":
+        return _unknown(call)
+    draft.say(Reply(draft.text("call_failed" if result.error else "call_done"), private=draft.shared))
     return None
+
+
+def _refused(draft: Draft, call: WaitingCall, status: Literal["declined", "denied"], text: str) -> Going:
+    calls.refuse(draft, call, status, draft.text(text))
+    if call.by == "flow":
+        return (yield from _flow(draft, call))
+    draft.say(Reply(draft.text(text), private=draft.shared))
+    return None
+
+
+def _unknown(call: WaitingCall) -> HandOff:
+    return HandOff("unknown_outcome", f"The action {call.tool} was started; its outcome is unknown.")
 
 
 def _expired(draft: Draft, call: WaitingCall) -> None:
@@ -125,31 +164,36 @@ def _expired(draft: Draft, call: WaitingCall) -> None:
         desk.open_handoff(draft, HandOff("unknown_outcome", f"{call.tool} was started and has not ended in time."))
 
 
-def _finished(draft: Draft, call: WaitingCall, event: Event) -> Going:
+def _result(event: Event) -> ToolResult:
     data = event.data
-    result = ToolResult(str(data.get("content", "")), data.get("value"), str(data.get("error", "")))
+    return ToolResult(str(data.get("content", "")), data.get("value"), str(data.get("error", "")))
+
+
+def _finished(draft: Draft, call: WaitingCall, event: Event) -> Going:
+    result = _result(event)
     draft.trace("tool", name=call.tool, error=result.error)
     draft.looked_up(call.tool, result)
-    draft.change_call(replace(call, status="done"))
-    draft.answers[call.id] = result
+    calls.end(draft, call, result, "done")
     if call.by == "flow":
-        yield from _flow(draft, call)
-        return None
+        return (yield from _flow(draft, call))
     return (yield from _told(draft, call, result))
 
 
-def _told(draft: Draft, call: WaitingCall, result: ToolResult) -> Going:
-    """The model reads what its call came to, and tells the customer; without a model the house does."""
+def _told(draft: Draft, call: WaitingCall, result: ToolResult, *, last: bool = True) -> Going:
+    """The model reads what its call came to, and tells the customer; without a model the house does. What else it waited
+    for comes first: it speaks after the last."""
     _in_history(draft, call, result.content)
     if result.error == "unknown_outcome":
-        return HandOff("unknown_outcome", f"The action {call.tool} was started; its outcome is unknown.")
-    done = "call_failed" if result.error else "call_done"
+        return _unknown(call)
+    done = Reply(draft.text("call_failed" if result.error else "call_done"), private=draft.shared)
     if not draft.script.has_model:
-        draft.say(Reply(draft.text(done)))
+        draft.say(done)
+        return None
+    if not last:
         return None
     command = yield from go_on_talking(draft)
     if isinstance(command, HandOff) and command.reason == "model_failed" and not result.error:
-        draft.say(Reply(draft.text("call_done")))
+        draft.say(done)
         return None
     return command
 

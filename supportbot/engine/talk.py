@@ -96,7 +96,7 @@ def _talk(draft: Draft, question: str, hits: tuple[Hit, ...]) -> Generator[Effec
             return None
         command = yield from _calls(draft, result)
         if isinstance(command, Answer):
-            return _step_up(draft)
+            return step_up(draft)
         if command is not None:
             return command
     desk.open_handoff(draft, HandOff("error", f"The model made {draft.script.max_calls} calls without an answer."))
@@ -178,10 +178,12 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
                     command = HandOff("unknown_outcome", detail)
     if command is not None and answer.text.strip():
         draft.replies.append(draft.addressed(Reply(answer.text)))
+    if waits and command is None:
+        draft.unsay(asked)
     return command or (Answer() if waits else None)
 
 
-def _step_up(draft: Draft) -> Command | None:
+def step_up(draft: Draft) -> Command | None:
     """The flow that finds out who the customer is, if that is what the turn waits for."""
     wanted = any(
         call.waits_for == "identity" and call.status == "waiting" and call.author == draft.author.id
@@ -213,7 +215,9 @@ def _called(draft: Draft, group: list[ToolCall]) -> Generator[Effect, Result, li
     """One result for each call."""
     refused = [_spent(draft, call) for call in group]
     effects = tuple(
-        CallTool(call.name, call.arguments, draft.author, call.id, draft.locale, draft.identity)
+        CallTool(
+            call.name, call.arguments, draft.author, call.id, draft.locale, draft.identity, slots=draft.state.slots
+        )
         for call, why in zip(group, refused, strict=True)
         if why is None
     )

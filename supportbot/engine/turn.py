@@ -83,6 +83,7 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
         else:
             yield from _customer(draft)
             _never_silent(draft)
+    calls.tidy(draft)
     return draft.outcome()
 
 
@@ -93,8 +94,8 @@ def _is_call_timer(message: Message) -> bool:
 def _waited(draft: Draft, message: Message) -> Steps:
     """A call that waited was decided, is done, or has waited too long. While a human has the word, nothing is said."""
     if draft.moment.unsure or draft.moment.attempt > MAX_ATTEMPTS:
-        detail = draft.moment.unsure or f"The bot failed {draft.moment.attempt - 1} times at what a call came to."
-        desk.open_handoff(draft, HandOff("unknown_outcome" if draft.moment.unsure else "error", detail))
+        failed = f"The bot failed {draft.moment.attempt - 1} times at what a call came to."
+        resuming.lost(draft, message, draft.moment.unsure or failed)
         return
     if draft.handoff is not None and draft.handoff.open:
         resuming.note(draft, message)
@@ -302,10 +303,13 @@ def apply(draft: Draft, command: Command, message: Message) -> Steps:
             draft.say(Reply(draft.text("cancelled" if draft.state.frames or waited else "nothing_to_cancel")))
             draft.move(cancel(draft.state))
         case Decide():
+            asked = draft.calls[command.call]
             decided = yield from resuming.decide(draft, command)
             if decided is not None:
                 yield from apply(draft, decided, message)
-            elif draft.state.frames and waiting(draft.state, draft.script.book) is not None:
+            elif waiting(draft.state, draft.script.book) is not None and (
+                asked.by == "model" or not draft.replies
+            ):
                 _ask_again(draft)
         case Help():
             _help(draft)

@@ -88,6 +88,9 @@ class Store(Protocol):
     async def charge(self, charge: Charge) -> Refused | None:
         """Enters a call that runs outside of a turn; None if it may run."""
 
+    async def earlier(self, key: str) -> ChargeOutcome | None:
+        """What the ledger says of a key; None if it was never charged."""
+
     async def settle(self, key: str, outcome: ChargeOutcome, *, now: float) -> None:
         """Says what such a call came to."""
 

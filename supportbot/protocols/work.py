@@ -99,7 +99,7 @@ class Tool:
     """Something the bot can do. `call(arguments, context)` is sync or async; sync ones run in a thread.
 
     A `str` result reaches the model verbatim, anything else as JSON. Raise ToolError with a sentence for the customer's
-    or model's mistake. `timeout` in seconds.
+    or model's mistake. `timeout` in seconds; 0 means 15, and ten minutes for a long one.
 
     What it is: `effects` marks a call that changes something: it runs at most once. `private` tools are for flows only;
     the model is not offered them. `public` says that its results may be read by anyone: those of other tools are shown
@@ -122,7 +122,7 @@ class Tool:
     effects: bool = False
     private: bool = False
     public: bool = False
-    timeout: float = 15.0
+    timeout: float = 0.0
     bound: Mapping[str, str] = field(default_factory=dict)
     requires: Literal["", "verified"] = ""
     confirm: bool | str | Mapping[str, str] = False
@@ -136,6 +136,8 @@ class Tool:
     def __post_init__(self) -> None:
         if not _TOOL_NAME.match(self.name):
             raise ValueError(f"tool name {self.name!r}: use letters, digits, _ and -, at most 64")
+        if not self.timeout:
+            object.__setattr__(self, "timeout", 600.0 if self.long else 15.0)
 
 
 class Knowledge(Protocol):

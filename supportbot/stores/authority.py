@@ -33,9 +33,9 @@ MILLION = 1_000_000
 
 def charge(connection: sqlite3.Connection, charge: Charge) -> Refused | None:
     """Enters the call as started; None if it may run."""
-    earlier = connection.execute(queries.EARLIER, (clean(charge.key),)).fetchone()
-    if earlier is not None:
-        return Refused(earlier=earlier[0])
+    before = earlier(connection, charge.key)
+    if before is not None:
+        return Refused(earlier=before)
     full = next((one for one in charge.counted if _full(connection, one, charge.at)), None)
     if full is not None:
         return Refused(limit=full.limit)
@@ -52,6 +52,11 @@ def _full(connection: sqlite3.Connection, one: Counted, at: float) -> bool:
     if one.limit.times is not None and times >= one.limit.times:
         return True
     return one.limit.money is not None and amount + one.amount > round(one.limit.money * MILLION)
+
+
+def earlier(connection: sqlite3.Connection, key: str) -> ChargeOutcome | None:
+    row = connection.execute(queries.EARLIER, (clean(key),)).fetchone()
+    return None if row is None else row[0]
 
 
 def settle(connection: sqlite3.Connection, key: str, outcome: ChargeOutcome, now: float) -> None:
@@ -74,18 +79,12 @@ def _entry(row: Row) -> LedgerEntry:
 # --- waiting calls -------------------------------------------------------------------------------------------
 
 
-def call_columns(call: WaitingCall) -> tuple[Row, Row]:
-    """The columns before and behind the conversation's key."""
+def call_columns(call: WaitingCall, now: float) -> tuple[Row, Row]:
+    """The columns before and behind the conversation's key; what was asked in this turn is asked `now`."""
     consents = [[one.kind, one.digest, one.by, one.expires_at] for one in call.consents]
     words = (call.tool, call.arguments, call.author, call.author_name, call.question, call.digest)
-    waits = (
-        call.shared,
-        dump(codec.identity_plain(call.identity)),
-        call.waits_for,
-        call.by,
-        call.asked_at,
-        call.expires_at,
-    )
+    bound = dump([codec.identity_plain(call.identity), call.slots])
+    waits = (call.shared, bound, dump(call.answer), call.waits_for, call.by, call.asked_at or now, call.expires_at)
     ends = (call.status, clean(call.decided_by), clean(call.note))
     return (clean(call.id),), (*map(clean, words), *waits, dump(consents), *ends)
 
@@ -106,8 +105,9 @@ def call(connection: sqlite3.Connection, id: str) -> tuple[str, WaitingCall]:
 
 
 def _call(row: Row) -> WaitingCall:
-    id, tool, arguments, author, name, question, digest, shared, identity, waits_for, by, *rest = row
+    id, tool, arguments, author, name, question, digest, shared, bound, answer, waits_for, by, *rest = row
     asked_at, expires_at, consents, status, decided, note = rest
+    identity, slots = json.loads(bound)
     return WaitingCall(
         id=id,
         tool=tool,
@@ -117,7 +117,9 @@ def _call(row: Row) -> WaitingCall:
         question=question,
         digest=digest,
         shared=bool(shared),
-        identity=Identity(**json.loads(identity)),
+        identity=Identity(**identity),
+        slots=slots,
+        answer=json.loads(answer),
         waits_for=waits_for,
         by=by,
         asked_at=asked_at,

@@ -48,7 +48,7 @@ class Packed:
     end: tuple[int | None, str | None, str | None]
 
 
-def pack(outcome: Outcome) -> Packed:
+def pack(outcome: Outcome, now: float) -> Packed:
     """Raises StoreError for data that is no JSON."""
     return Packed(
         outcome=outcome,
@@ -62,7 +62,7 @@ def pack(outcome: Outcome) -> Packed:
         standings=tuple(
             (clean(author), authority.standing_body(one)) for author, one in outcome.standings.items()
         ),
-        calls=tuple(authority.call_columns(call) for call in outcome.calls),
+        calls=tuple(authority.call_columns(call, now) for call in outcome.calls),
         end=(outcome.cut, _cleaned(outcome.summary), _cleaned(outcome.locale)),
     )
 

@@ -202,7 +202,8 @@ _AUTHORITY = (
         question TEXT NOT NULL,
         digest TEXT NOT NULL,
         shared INTEGER NOT NULL,
-        identity TEXT NOT NULL,
+        bound TEXT NOT NULL,
+        answer TEXT NOT NULL,
         waits_for TEXT NOT NULL,
         by TEXT NOT NULL,
         asked_at REAL NOT NULL,
@@ -211,7 +212,7 @@ _AUTHORITY = (
         status TEXT NOT NULL,
         decided_by TEXT NOT NULL,
         note TEXT NOT NULL)""",
-    "CREATE INDEX calls_waiting ON calls (conversation) WHERE status = 'waiting'",
+    "CREATE INDEX calls_waiting ON calls (conversation) WHERE status IN ('waiting', 'ended')",
     "CREATE INDEX calls_for ON calls (waits_for, id) WHERE status = 'waiting'",
     """CREATE TABLE ledger (
         id INTEGER PRIMARY KEY,

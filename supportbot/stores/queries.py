@@ -78,23 +78,24 @@ HAS_PENDING = "SELECT EXISTS (SELECT 1 FROM inbox WHERE conversation = ? AND don
 STANDINGS = "SELECT author, body FROM standings WHERE conversation = ?"
 SET_STANDING = """INSERT INTO standings (conversation, author, body) VALUES (?, ?, ?)
     ON CONFLICT (conversation, author) DO UPDATE SET body = excluded.body"""
-_CALL = """SELECT calls.public, tool, arguments, author, author_name, question, digest, shared, identity, waits_for, by, asked_at, expires_at, consents,
+_CALL = """SELECT calls.public, tool, arguments, author, author_name, question, digest, shared, bound, answer, waits_for, by, asked_at, expires_at, consents,
     status, decided_by, note"""
-WAITING_CALLS = _CALL + " FROM calls WHERE conversation = ? AND status = 'waiting' ORDER BY id"
+WAITING_CALLS = _CALL + " FROM calls WHERE conversation = ? AND status IN ('waiting', 'ended') ORDER BY id"
 _OWNED_CALL = (
     _CALL + ", conversations.public FROM calls JOIN conversations ON conversations.id = calls.conversation"
 )
 CALL = _OWNED_CALL + " WHERE calls.public = ?"
 CALLS = _OWNED_CALL + " WHERE status = 'waiting' AND waits_for = ? ORDER BY calls.id LIMIT ?"
 SET_CALL = """INSERT INTO calls (public, conversation, tool, arguments, author, author_name, question, digest, shared,
-    identity, waits_for, by, asked_at, expires_at, consents, status, decided_by, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (public) DO UPDATE SET question = excluded.question, identity = excluded.identity,
+    bound, answer, waits_for, by, asked_at, expires_at, consents, status, decided_by, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (public) DO UPDATE SET question = excluded.question, bound = excluded.bound,
+     answer = excluded.answer, asked_at = excluded.asked_at,
      digest = excluded.digest, waits_for = excluded.waits_for, expires_at = excluded.expires_at,
      consents = excluded.consents, status = excluded.status, decided_by = excluded.decided_by, note = excluded.note
     WHERE calls.conversation = excluded.conversation"""
 EARLIER = "SELECT outcome FROM ledger WHERE key = ?"
 COUNT_SCOPE = "SELECT count(*), coalesce(sum(amount), 0) FROM counted WHERE scope = ? AND at > ?"
-ADD_COUNTED = "INSERT INTO counted (scope, at, key, amount) VALUES (?, ?, ?, ?)"
+ADD_COUNTED = "INSERT OR IGNORE INTO counted (scope, at, key, amount) VALUES (?, ?, ?, ?)"
 ADD_LEDGER = """INSERT INTO ledger (key, tool, conversation, customer, arguments, consents, at, outcome)
     VALUES (?, ?, ?, ?, ?, ?, ?, 'started')"""
 SETTLE = "UPDATE ledger SET outcome = ?, finished_at = ? WHERE key = ?"

@@ -164,7 +164,7 @@ class SqliteStore:
 
     async def commit(self, lease: Lease, outcome: Outcome, *, now: float) -> Committed:
         self._refuse_overtaken(lease)
-        packed = committing.pack(outcome)
+        packed = committing.pack(outcome, now)
         return await self._write(
             lambda connection: committing.commit(connection, lease, packed, self._routes, now),
             partial(self._after_commit, lease, outcome),
@@ -210,6 +210,9 @@ class SqliteStore:
 
     async def settle(self, key: str, outcome: ChargeOutcome, *, now: float) -> None:
         await self._write(lambda connection: authority.settle(connection, key, outcome, now))
+
+    async def earlier(self, key: str) -> ChargeOutcome | None:
+        return await self._ask(lambda connection: authority.earlier(connection, key))
 
     # --- the way out ---
 

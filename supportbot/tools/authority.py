@@ -12,7 +12,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from supportbot.consent import NOT_BOUND_TO, canonical, digest
@@ -20,6 +20,7 @@ from supportbot.protocols import Tool, ToolContext
 from supportbot.types import Charge, Consent, Counted, Limit, WaitingCall
 
 _MILLION = 1_000_000
+_TOO_MUCH = 10**15
 _BETWEEN = "\x1f"
 _DASH = "-"
 
@@ -130,8 +131,8 @@ def _amount(arguments: Mapping[str, Any], limit: Limit) -> int:
         return 0
     try:
         amount = Decimal(str(arguments[limit.of]))
-    except (KeyError, InvalidOperation):
-        amount = Decimal("inf")
-    if not amount.is_finite() or amount < 0:
-        return 10**15
-    return min(round(amount * _MILLION), 10**15)
+    except (KeyError, ArithmeticError):
+        return _TOO_MUCH
+    if not amount.is_finite() or not 0 <= amount <= _TOO_MUCH // _MILLION:
+        return _TOO_MUCH
+    return round(amount * _MILLION)

@@ -21,6 +21,8 @@ def ruled(tool: Tool, rules: Rules) -> Tool:
     for name in ("requires", "approve"):
         word = getattr(rules, name)
         changes |= {name: "" if word == "nothing" else word} if word is not None else {}
+    if rules.long and not tool.long and rules.timeout is None:
+        changes["timeout"] = 0.0
     if rules.bind is not None:
         changes["bound"] = {**tool.bound, **rules.bind}
     if rules.limits is not None:

@@ -110,10 +110,6 @@ class Toolbox:
         """What the engine must know of each tool."""
         return {name: _terms(tool) for name, tool in self.tools.items()}
 
-    def acts(self, name: str) -> bool:
-        """Whether a call of this tool has effects; False for a name that no tool has."""
-        return name in self.tools and self.tools[name].effects
-
     async def call(
         self,
         name: str,
@@ -289,6 +285,8 @@ class Toolbox:
             return results.success(outcome.value, self._max_chars)
         except (ValueError, TypeError, RecursionError) as error:
             self._log("tool.unserialisable", tool=tool.name, **_details(error))
+            if tool.effects:
+                return ToolResult("It was done. What it gave cannot be shown.")
             return results.failure("failed", f"{tool.name} gave a result that cannot be written as JSON.")
 
 

@@ -6,6 +6,7 @@ random with at least 128 bits. `conversation` as a field is always the conversat
 
 from supportbot.types.authority import (
     UNPROVEN,
+    CallStatus,
     CallWaits,
     Challenge,
     Charge,
@@ -99,6 +100,7 @@ __all__ = [
     "AskModel",
     "Attachment",
     "Button",
+    "CallStatus",
     "CallTool",
     "CallTools",
     "CallWaits",

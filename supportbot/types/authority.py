@@ -67,7 +67,7 @@ class Consent:
 
 
 CallWaits = Literal["customer", "human", "identity", "tool"]
-CallStatus = Literal["waiting", "done", "declined", "denied", "expired", "dropped"]
+CallStatus = Literal["waiting", "ended", "done", "declined", "denied", "expired", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ class WaitingCall:
 
     `id` is random and the call's idempotency key. `arguments` is JSON text, exactly what will be called. `consents` are
     those given so far, each bound to `digest`. `by` is "model" or "flow": who is told of the end. `shared`: others read
-    along where it was asked. `question` is what the customer was asked, `identity` in whose name a long call runs.
+    along where it was asked. `question` is what the customer was asked, `identity` and `slots` what a long call runs
+    with. `asked_at` 0 becomes the time of the commit: a yes that came before it answers something else. "ended" with an
+    `answer` {content, value, error} waits for its flow to take it.
     """
 
     id: str
@@ -92,7 +94,9 @@ class WaitingCall:
     digest: str = ""
     shared: bool = False
     identity: Identity = UNPROVEN
+    slots: Mapping[str, Any] = field(default_factory=dict)
     consents: tuple[Consent, ...] = ()
+    answer: Mapping[str, Any] = field(default_factory=dict)
     status: CallStatus = "waiting"
     decided_by: str = ""
     note: str = ""

@@ -136,6 +136,8 @@ class CallTool:
     identity: Identity = UNPROVEN
     consents: tuple[Consent, ...] = ()
     key: str = ""
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    """What the flow has gathered, as it stands now."""
     sealed: Mapping[str, str] = field(default_factory=dict)
     """Further arguments that stand in no record, such as a one-time code."""
 

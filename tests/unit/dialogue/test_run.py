@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helping import Walk, book, scene
 
-from supportbot.dialogue import NeedModel, NeedTool, cancel, correct, enter, fits, question, waiting
+from supportbot.dialogue import NeedModel, cancel, correct, enter, fits, question, waiting
 from supportbot.dialogue.run import advance
 from supportbot.types import Button, FlowState, ModelAnswer, ModelFailed, ToolResult
 
@@ -37,7 +37,7 @@ def test_a_flow_asks_calls_and_answers() -> None:
     assert walk.start("order_status") == ["Hello Ana.", "Which order?"]
     assert walk.last is not None and walk.last.status == "waiting"
     assert walk.say("it is a-10002, thanks") == ["On its way."]
-    assert walk.needs == [NeedTool("find_order", {"order_number": "a-10002"})]
+    assert [(need.name, need.arguments) for need in walk.needs] == [("find_order", {"order_number": "a-10002"})]
     assert walk.last.status == "done"
     assert walk.state == FlowState()
     assert walk.slots["order"] == {"status": "shipped"}

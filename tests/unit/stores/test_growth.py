@@ -36,7 +36,7 @@ def add_turns(connection: sqlite3.Connection, count: int, **outcome: object) -> 
         begun = turns.begin(connection, receive(connection))
         assert begun is not None
         consumed = tuple(row.position for row in begun.pending)
-        packed = committing.pack(Outcome(consumed, turn=said, cut=max(begun.lease.sequence - 5, 0)))
+        packed = committing.pack(Outcome(consumed, turn=said, cut=max(begun.lease.sequence - 5, 0)), NOW)
         committing.commit(connection, begun.lease, packed, ROUTES, NOW)
     return receive(connection)
 
@@ -71,7 +71,7 @@ def test_beginning_a_turn_costs_the_same_after_ten_turns_and_after_five_thousand
 ) -> None:
     few = add_turns(connection, 10)
     first = steps(connection, lambda: turns.begin(connection, few))
-    packed = committing.pack(Outcome((), cut=5))
+    packed = committing.pack(Outcome((), cut=5), NOW)
     committing.commit(connection, few, packed, ROUTES, NOW)
     many = add_turns(connection, 5000)
     assert many.sequence == 5012
@@ -90,7 +90,7 @@ def test_looking_for_what_is_due_does_not_touch_a_hundred_thousand_finished_rows
     connection: sqlite3.Connection,
 ) -> None:
     lease = add_turns(connection, 0)
-    committing.commit(connection, lease, committing.pack(Outcome((), replies=(Reply("hi"),))), ROUTES, NOW)
+    committing.commit(connection, lease, committing.pack(Outcome((), replies=(Reply("hi"),)), NOW), ROUTES, NOW)
     (alone,) = passing.due(connection, NOW, 10, ())
     before = steps(connection, lambda: passing.due(connection, NOW, 10, ()))
     connection.execute(

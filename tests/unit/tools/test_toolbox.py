@@ -239,7 +239,7 @@ async def test_private_tools_are_for_flows_only() -> None:
     assert [spec.name for spec in box.specs(include_private=True)] == ["t", "u"]
     assert (await box.call("t", "{}", CONTEXT, seconds=5)).error == "unknown_tool"
     assert (await box.call("t", {}, CONTEXT, seconds=5)).content == "x"
-    assert [box.acts(name) for name in ("t", "u", "gone")] == [False, True, False]
+    assert {name: one.effects for name, one in box.terms().items()} == {"t": False, "u": True}
 
 
 def test_tools_that_cannot_work_are_refused_at_the_start() -> None:
