@@ -30,7 +30,7 @@ ROOT = "1700000000.000100"
 
 def write_shop(folder: Path, channels: Mapping[str, Any]) -> Path:
     """The example bot's own files, with these channels."""
-    for name in ("flows", "prompts", "knowledge"):
+    for name in ("flows", "prompts", "knowledge", "tools"):
         shutil.copytree(bundled(name), folder / name, dirs_exist_ok=True)
     for name in ("shop_tools.py", "shop.sql"):
         shutil.copyfile(bundled(name), folder / name)
