@@ -46,6 +46,8 @@ def waiting(id: str, **changes: Any) -> WaitingCall:
         digest="d1",
         shared=True,
         identity=IDENTITY,
+        slots={"order": "Ä-1", "n": [1, None]},
+        answer={"content": "packed", "value": {"a": 1}, "error": ""},
         waits_for="human",
         by="model",
         asked_at=NOW,
@@ -104,6 +106,7 @@ class ToolsContract:
             assert await pair.store.charge(charge("k1")) == Refused(earlier="started")
             await pair.store.settle("k1", "done", now=NOW)
             assert await pair.store.charge(charge("k1", at=NOW + 10 * DAY)) == Refused(earlier="done")
+            assert (await pair.store.earlier("k1"), await pair.store.earlier("k2")) == ("done", None)
 
     async def test_who_lost_the_turn_charges_nothing(self, pairs: Pairs) -> None:
         async with pairs() as pair:
@@ -131,6 +134,13 @@ class ToolsContract:
             assert await pair.store.charge(charge("k3", times=1, scope="other")) is None
             assert await pair.store.charge(charge("k4", times=1, at=NOW + DAY + 1)) is None
             assert await pair.store.charge(charge("k5", times=1, at=NOW + 900 * DAY, every=0.0)) is not None
+
+    async def test_two_limits_may_count_the_same(self, pairs: Pairs) -> None:
+        counted = (Counted("s", Limit(times=3, every=60.0)), Counted("s", Limit(times=2)))
+        async with pairs() as pair:
+            for key in ("k1", "k2"):
+                assert await pair.store.charge(replace(charge(key), counted=counted)) is None
+            assert await pair.store.charge(replace(charge("k3"), counted=counted)) == Refused(limit=Limit(times=2))
 
     async def test_money_is_summed_exactly(self, pairs: Pairs) -> None:
         async with pairs() as pair:
@@ -166,6 +176,17 @@ class ToolsContract:
             assert await pair.store.calls("customer") == ()
             with pytest.raises(NotFound):
                 await pair.store.call("t_0")
+
+    async def test_what_a_flow_has_not_taken_yet_is_read_too_and_what_is_asked_now_is_asked_at_the_commit(
+        self, pairs: Pairs
+    ) -> None:
+        async with pairs() as pair:
+            await receive(pair, message("m1"))
+            asked = waiting("t_2", waits_for="customer", asked_at=0.0)
+            calls = (waiting("t_1", status="ended"), asked, waiting("t_3", status="declined"))
+            await finish(pair, await start(pair), now=NOW + 7, calls=calls)
+            begun = await turn(pair, message("m2"))
+            assert begun.calls == (waiting("t_1", status="ended"), replace(asked, asked_at=NOW + 7))
 
     async def test_a_call_of_another_conversation_is_not_changed(self, pairs: Pairs) -> None:
         async with pairs() as pair:
