@@ -269,12 +269,12 @@ def closed(draft: Draft, message: Message) -> bool:
 
 
 def ask_again(draft: Draft) -> None:
-    """Something else was answered in between: the question stands as before."""
+    """Something else was said since: the question is put once more, because words answer the last one only."""
     call = asked(draft)
     told = draft.handoff is not None and draft.handoff.open
-    if call is None or told or any(one.id == YES + call.id for reply in draft.replies for one in reply.buttons):
-        return
-    _ask(draft, call)
+    last = draft.replies[-1].buttons if draft.replies else ()
+    if call is not None and not told and not any(one.id == YES + call.id for one in last):
+        _ask(draft, call)
 
 
 def agree(draft: Draft, call: WaitingCall, kind: Literal["customer", "human"], by: str) -> WaitingCall:

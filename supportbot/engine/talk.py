@@ -185,6 +185,8 @@ def _calls(draft: Draft, answer: ModelAnswer) -> Generator[Effect, Result, Comma
 
 def step_up(draft: Draft) -> Command | None:
     """The flow that finds out who the customer is, if that is what the turn waits for."""
+    if draft.identity.customer:
+        return None
     wanted = any(
         call.waits_for == "identity" and call.status == "waiting" and call.author == draft.author.id
         for call in draft.calls.values()

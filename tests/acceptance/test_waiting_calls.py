@@ -321,6 +321,20 @@ async def test_all_that_waits_for_a_proof_goes_on_with_it(folder: Path) -> None:
     assert told[-2:] == ["two orders", "nine points"]
 
 
+async def test_a_proof_lets_one_call_run_while_another_still_wants_a_yes(folder: Path) -> None:
+    both = ModelAnswer(
+        "", (ToolCall("a", "orders", "{}"), ToolCall("b", "refund_known", '{"order": "A-1"}')), "scripted"
+    )
+    again = ModelAnswer("", (ToolCall("c", "refund_known", '{"order": "A-1"}'),), "scripted")
+    model = ScriptedModel([both, again, "Refunded."])
+    async with opened(folder, model) as site:
+        await site.say("my orders, and refund A-1")
+        replies = await site.say("x@example.org", user=signed("c-1"))
+        assert "Which address?" not in replies and replies[-1].startswith("May I do this for you?")
+        assert await site.say("yes") == ["Refunded."]
+    assert len(done(folder)) == 1
+
+
 async def test_a_yes_is_taken_although_something_else_happened_meanwhile(folder: Path) -> None:
     model = ScriptedModel(
         lambda request: "ok" if request.messages[-1].role == "tool" else calls("refund", order="A-1")
