@@ -88,8 +88,8 @@ class Bot:
         configured = {} if only_channels else assembly.adapters(files)
         self.adapters: dict[str, Adapter] = {**configured, **(channels or {})}
         self._articles = assembly.articles(files)
-        self._tools = ToolRoom(files, self._log)
         self._model = self._chosen(model)
+        self._tools = ToolRoom(files, self._log, model=self._model is not None)
         self._notifier = self._make_notifier()
         self._kept = FileStore(self.database.with_name("files"))
         self._waits = Waits()

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from supportbot.config import BotFiles
+from supportbot.dialogue.flow import Call
 from supportbot.engine.decisions import RESERVED
 from supportbot.engine.identity import TOOLS as IDENTITY
 from supportbot.errors import ConfigError, Problem, UsageError
@@ -26,12 +27,13 @@ _ANYTHING = {"type": "object", "additionalProperties": True}
 class ToolRoom:
     """The tools in one `box`, held open for the connections behind them.
 
-    Raises ConfigError with every mistake in them. A package that is missing takes its own tools away and no others:
+    Without a `model` an MCP server that no flow calls is left alone. Raises ConfigError with every mistake in them. A package that is missing takes its own tools away and no others:
     `missing` says which, "" if none is.
     """
 
-    def __init__(self, files: BotFiles, log: Callable[..., None]) -> None:
+    def __init__(self, files: BotFiles, log: Callable[..., None], *, model: bool = True) -> None:
         self._files = files
+        self._model = model
         self._log = log
         self._changed: Callable[[], None] = lambda: None
         config = files.config.tools
@@ -57,8 +59,14 @@ class ToolRoom:
 
     def _servers(self) -> McpRoom:
         config, folder = self._files.config.tools, self._files.folder
+        called = _called(self._files)
+        wanted = {
+            name: server
+            for name, server in config.mcp.items()
+            if self._model or not called.isdisjoint(fitting(server.prefix + tool) for tool in server.allow)
+        }
         try:
-            return McpRoom(config.mcp, folder, log=self._log, rules=config.rules, changed=self._exchange)
+            return McpRoom(wanted, folder, log=self._log, rules=config.rules, changed=self._exchange)
         except UsageError as error:
             self.missing = str(error)
             self._log("mcp.missing", error=self.missing)
@@ -113,6 +121,12 @@ def _theirs(files: BotFiles) -> tuple[str, ...]:
     return tuple(
         fitting(server.prefix + name) for server in files.config.tools.mcp.values() for name in server.allow
     )
+
+
+def _called(files: BotFiles) -> set[str]:
+    """The tools that flows call."""
+    steps = (step for flow in files.flows.flows.values() for step in flow.places.values())
+    return {step.tool for step in steps if isinstance(step, Call)}
 
 
 def _names(files: BotFiles, own: tuple[Tool, ...]) -> Iterator[Problem]:

@@ -88,3 +88,18 @@ def test_a_missing_package_takes_only_its_own_tools_away(tmp_path: Path, monkeyp
     assert found.missing == (
         "MCP servers need a package that is not installed: pip install 'supportbot-framework[mcp]'"
     )
+
+
+async def test_without_a_model_only_servers_that_a_flow_calls_are_started(tmp_path: Path) -> None:
+    server = {"command": ["python", "-c", "open('started', 'w')"], "allow": ["stock"], "timeout": "2s"}
+    plain = room(tmp_path, tools={"mcp": {"a": server}})
+    files = load(tmp_path / "config.yaml", env={})
+    for model, flow, started in ((False, "", False), (False, "stock", True), (True, "", True)):
+        (tmp_path / "started").unlink(missing_ok=True)
+        (tmp_path / "flows" / "f.yaml").write_text(f"flow: f\nsteps:\n  - call: {flow or 'look'}\n")
+        files = load(tmp_path / "config.yaml", env={})
+        opened = ToolRoom(files, lambda *args, **facts: None, model=model)
+        await opened.open()
+        await opened.close()
+        assert (tmp_path / "started").exists() == started
+    await plain.close()
