@@ -116,8 +116,10 @@ def prepared(folder: Path, stage: str) -> None:
 CONFIG = {"tools": {"modules": ["acts.py"]}}
 
 
-@pytest.mark.parametrize("tool", ["refund", "confirmed", "long_refund"])
-@pytest.mark.parametrize("stage", ["before", "after"])
+@pytest.mark.parametrize(
+    ("tool", "stage"),
+    [("refund", "before"), ("confirmed", "after"), ("long_refund", "before"), ("long_refund", "after")],
+)
 async def test_an_interrupted_action_is_asked_for_and_takes_effect_once(
     tmp_path: Path, tool: str, stage: str
 ) -> None:
@@ -140,9 +142,7 @@ async def test_an_interrupted_action_is_asked_for_and_takes_effect_once(
     await store.close()
 
 
-@pytest.mark.parametrize(
-    ("tool", "stage"), [("without_recover", "after"), ("refund", "lost"), ("long_refund", "lost")]
-)
+@pytest.mark.parametrize(("tool", "stage"), [("without_recover", "after"), ("long_refund", "lost")])
 async def test_an_outcome_that_nobody_knows_is_told_and_never_repeated(
     tmp_path: Path, tool: str, stage: str
 ) -> None:
