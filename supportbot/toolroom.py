@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from supportbot.config import BotFiles
 from supportbot.dialogue.flow import Call
 from supportbot.engine.decisions import RESERVED
 from supportbot.engine.identity import TOOLS as IDENTITY
-from supportbot.errors import ConfigError, Problem, UsageError
+from supportbot.errors import ConfigError, Problem
 from supportbot.protocols import Tool
 from supportbot.tools import Toolbox, load_modules
 from supportbot.tools.http import HttpService
-from supportbot.tools.mcp import McpRoom, fitting
+from supportbot.tools.mcp import MISSING, McpRoom, fitting
 from supportbot.tools.rules import ruled, unsound
 from supportbot.types import ToolSpec
 from supportbot.web import egress
@@ -27,8 +28,8 @@ _ANYTHING = {"type": "object", "additionalProperties": True}
 class ToolRoom:
     """The tools in one `box`, held open for the connections behind them.
 
-    Without a `model` an MCP server that no flow calls is left alone. Raises ConfigError with every mistake in them. A package that is missing takes its own tools away and no others:
-    `missing` says which, "" if none is.
+    Without a `model` an MCP server that no flow calls is left alone. A package that is missing takes its own tools away
+    and no others: `missing` says which, "" if none is. Raises ConfigError with every mistake in the tools.
     """
 
     def __init__(self, files: BotFiles, log: Callable[..., None], *, model: bool = True) -> None:
@@ -46,8 +47,8 @@ class ToolRoom:
         problems += [files.problem(_at(files, tool), told) for tool in self._own for told in unsound(tool)]
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
-        self.missing = ""
-        self._mcp = self._servers()
+        self.missing = "" if not config.mcp or find_spec("mcp") else MISSING
+        self._mcp: McpRoom | None = None
         self.box = Toolbox(
             self._own,
             max_chars=config.max_result,
@@ -65,20 +66,21 @@ class ToolRoom:
             for name, server in config.mcp.items()
             if self._model or not called.isdisjoint(fitting(server.prefix + tool) for tool in server.allow)
         }
-        try:
-            return McpRoom(wanted, folder, log=self._log, rules=config.rules, changed=self._exchange)
-        except UsageError as error:
-            self.missing = str(error)
+        if self.missing:
             self._log("mcp.missing", error=self.missing)
-            return McpRoom({}, folder, log=self._log)
+        return McpRoom(
+            {} if self.missing else wanted, folder, log=self._log, rules=config.rules, changed=self._exchange
+        )
 
     async def open(self, changed: Callable[[], None] = lambda: None) -> None:
         """Connects to the MCP servers; `changed` is called whenever there are other tools than before."""
         self._changed = changed
+        self._mcp = self._servers()
         await self._mcp.start()
 
     async def close(self) -> None:
-        await self._mcp.close()
+        if self._mcp is not None:
+            await self._mcp.close()
         await asyncio.gather(*(service.close() for service in self._services))
         await self.box.close()
 
@@ -90,7 +92,7 @@ class ToolRoom:
 
     def _exchange(self) -> None:
         taken = {tool.name for tool in self._own} | set(_OWN_NAMES)
-        found = self._mcp.tools()
+        found = self._mcp.tools() if self._mcp is not None else ()
         for tool in found:
             if tool.name in taken:
                 self._log("tool.name_taken", tool=tool.name, source=tool.source)

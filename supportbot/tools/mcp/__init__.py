@@ -1,6 +1,6 @@
 """Tools of MCP servers. Nothing of the SDK is imported here: only `connection` and `transport` speak to it."""
 
 from supportbot.tools.mcp.listing import fitting
-from supportbot.tools.mcp.room import McpRoom
+from supportbot.tools.mcp.room import MISSING, McpRoom
 
-__all__ = ["McpRoom", "fitting"]
+__all__ = ["MISSING", "McpRoom", "fitting"]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from supportbot.tools.mcp.connection import Connection
 
 
+MISSING = "MCP servers need a package that is not installed: pip install 'supportbot-framework[mcp]'"
+
+
 class McpRoom:
     """All MCP servers of a bot. `folder` is where the programs among them run, `rules` are `tools.rules`.
 
@@ -82,7 +85,5 @@ def _sdk() -> ModuleType:
     except ImportError as error:
         if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
             raise
-        raise UsageError(
-            "MCP servers need a package that is not installed: pip install 'supportbot-framework[mcp]'"
-        ) from error
+        raise UsageError(MISSING) from error
     return connection
