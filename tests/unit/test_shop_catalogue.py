@@ -301,10 +301,10 @@ class Shelf:
 
 
 def loaded() -> ModuleType:
-    """The module that the tools were loaded from last."""
-    return [
-        module for name, module in sys.modules.items() if re.fullmatch(r"supportbot_tools_\w+_catalogue", name)
-    ][-1]
+    """The module that the tools come from; other copies of the example may be loaded beside it."""
+    own = str((ROOT / "tools" / "catalogue.py").resolve())
+    named = (module for name, module in sys.modules.items() if name.startswith("supportbot_tools_"))
+    return next(module for module in named if module.__file__ == own)
 
 
 def forbidden(request: httpx2.Request) -> httpx2.Response:
