@@ -32,9 +32,10 @@ _WRAPPED = """\
 . "$STATE/env"; cd "$(cat "$STATE/cwd")"
 {}
 code=$?
-export -p > "$STATE/env"; pwd > "$STATE/cwd"
+export -p > "$STATE/env.$$" && mv "$STATE/env.$$" "$STATE/env"; pwd > "$STATE/cwd.$$" && mv "$STATE/cwd.$$" "$STATE/cwd"
 exit $code
 """
+# in one step each: the shell of a server that was killed writes them while the next command reads them
 
 
 class Terminal:
