@@ -105,15 +105,9 @@ class Draft:
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
         self.batch = _said(batch, start)
-        self.turns, self.shared, secret = start.turns, any(row.message.shared for row in batch), False
-        self.shared = self.shared or (waited is not None and waited.shared)
-        if self.shared or first.kind not in OUTSIDE:
-            self.turns = tuple(_readable(turn, self.author) for turn in start.turns)
-            secret = any(message.only for turn in self.turns for message in turn.messages)
-            # nothing is kept back but in a shared place, so a human's turn is in one if anything is
-            self.shared = self.shared or secret
-        known = self.state.personal or secret
-        self.personal = any(_is_private(row.message.action) for row in batch) or (self.shared and known)
+        self.turns = start.turns
+        self.shared = any(row.message.shared for row in batch) or (waited is not None and waited.shared)
+        self.personal = self._keep_apart(first)
         """Something that only the customer may read has been looked up, or was pressed."""
         self.standing = start.standings.get(self.author.id, Standing())
         self.tool_calls = 0
@@ -148,6 +142,17 @@ class Draft:
             if row.message.identity is not None and row.message.user.id == self.author.id:
                 self.standing = replace(self.standing, identity=row.message.identity)
         self.prove(self.standing)
+
+    def _keep_apart(self, first: Message) -> bool:
+        """Leaves out of the past what only others may read; whether the turn itself is for its author alone."""
+        secret = False
+        if self.shared or first.kind not in OUTSIDE:
+            self.turns = tuple(_readable(turn, self.author) for turn in self.turns)
+            secret = any(message.only for turn in self.turns for message in turn.messages)
+            # nothing is kept back but in a shared place, so a human's turn is in one if anything is
+            self.shared = self.shared or secret
+        pressed = any(_is_private(row.message.action) for row in self.batch)
+        return pressed or (self.shared and (self.state.personal or secret))
 
     # what is said
     def text(self, key: str, **values: object) -> str:
