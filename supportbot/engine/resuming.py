@@ -61,6 +61,7 @@ def _decided(draft: Draft, call: WaitingCall, event: Event) -> Going:
     by, note = str(event.data.get("by", "")), str(event.data.get("note", ""))
     call = draft.change_call(replace(call, decided_by=by, note=note))
     if event.name == "approved":
+        draft.trace("approved", tool=call.tool, call=call.id, by=by)
         return (yield from _go_on(draft, calls.agree(draft, call, "human", by)))
     return (yield from _refused(draft, call, "denied", "approval_denied"))
 

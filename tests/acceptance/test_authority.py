@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -377,6 +378,29 @@ async def test_a_call_waits_for_a_colleague_while_the_talk_goes_on(folder: Path)
         assert [one["order"] for one in ledger(folder)] == ["A-3"]
         (entry,) = await site.bot.store.ledger()
         assert entry.charge.consents == ("human: Ana",)
+
+
+@pytest.mark.parametrize(
+    ("word", "told", "ran"), [("approve", "waived", 1), ("deny", "Our team has looked at it", 0)]
+)
+async def test_a_colleague_decides_on_the_command_line(folder: Path, word: str, told: str, ran: int) -> None:
+    async def command(*words: str) -> tuple[int | None, str]:
+        line = (sys.executable, "-m", "supportbot", "tools", *words, "--store", str(site.bot.database))
+        process = await asyncio.create_subprocess_exec(*line, stdout=-1, stderr=-2)
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    async with serving(folder, model=obeys("waive_fee", order), config=CONFIG) as site:
+        await site.post("waive A-3")
+        await site.replies(1)
+        assert '{"order":"A-3"}' in (await command("waiting"))[1]
+        code, output = await command(word, "t_", "--as", "Ana", "--note", "fine")
+        assert (code, "No server runs" in output) == (0, False), output
+        assert told in (await site.replies(2))[1]["text"]
+        code, output = await command(word, "t_")
+        assert (code, output.strip()) == (2, "supportbot: there is no waiting call 't_'")
+        assert ("human: Ana" in (await command("log"))[1]) == bool(ran)
+    assert len(ledger(folder)) == ran
 
 
 async def test_a_denied_call_does_not_run(folder: Path) -> None:
