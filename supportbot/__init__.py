@@ -29,6 +29,8 @@ from supportbot.errors import (
 from supportbot.protocols import (
     Adapter,
     ChannelContext,
+    Desk,
+    DeskInbox,
     Files,
     Inbox,
     Menu,
@@ -39,6 +41,7 @@ from supportbot.protocols import (
     Waiting,
 )
 from supportbot.types import (
+    Act,
     Action,
     Address,
     Attachment,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Act",
     "Action",
     "Adapter",
     "Address",
@@ -76,6 +80,8 @@ __all__ = [
     "ChannelRefused",
     "ConfigError",
     "Conflict",
+    "Desk",
+    "DeskInbox",
     "Event",
     "FileTooLarge",
     "Files",

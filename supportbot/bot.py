@@ -27,7 +27,7 @@ from supportbot.protocols import Adapter, ChannelContext, Model
 from supportbot.queues.local import LocalQueue
 from supportbot.stores import SqliteStore
 from supportbot.toolroom import ToolRoom
-from supportbot.types import Address, Capabilities, Message, Outgoing, Receipt
+from supportbot.types import Act, Address, Capabilities, Message, Outgoing, Receipt
 from supportbot.waits import Wait, Waits
 from supportbot.web import control, egress
 from supportbot.webhooks import RETRY_DELAYS, SignedEndpoint, outgoing_object
@@ -188,6 +188,7 @@ class Bot:
             egress.client,
             self._log,
             self._kept,
+            self,
             bot_name=config.bot.name,
             locale=config.bot.locale,
             menu=assembly.menu(self.files),
@@ -266,6 +267,10 @@ class Bot:
     async def set_aside(self, channel: str, id: str, content: str, reason: str) -> None:
         self._log("channel.set_aside", channel=channel, id=id, reason=reason)
         await self.store.set_aside(channel, id, content[:_LONGEST_ASIDE], reason[:500], now=self._clock())
+
+    async def act(self, desk: str, act: Act) -> bool:
+        """Stores what a human agent did at a desk, as a message to the customer's conversation."""
+        return False
 
     def _burst_wait(self, name: str, adapter: Adapter) -> float:
         settings = self.files.config.channels.get(name)

@@ -8,12 +8,15 @@ Rules that every implementation keeps:
 """
 
 from supportbot.protocols.channels import Adapter, ChannelContext, Files, Inbox, Menu, Waiting
+from supportbot.protocols.desks import Desk, DeskInbox
 from supportbot.protocols.state import Enqueue, Store, TurnQueue
 from supportbot.protocols.work import Knowledge, Model, NotDone, OutcomeUnknown, Secrets, Tool, ToolContext
 
 __all__ = [
     "Adapter",
     "ChannelContext",
+    "Desk",
+    "DeskInbox",
     "Enqueue",
     "Files",
     "Inbox",

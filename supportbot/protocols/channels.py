@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from supportbot.errors import ChannelRefused
+from supportbot.errors import ChannelRefused, UsageError
+from supportbot.protocols.desks import Desk, DeskInbox
 from supportbot.types import (
     Address,
     Attachment,
@@ -96,6 +97,7 @@ class ChannelContext:
     http: Callable[..., httpx2.AsyncClient]
     log: Callable[..., None]
     files: Files
+    desks: DeskInbox
     bot_name: str = ""
     locale: str = "en"
     menu: Menu = Menu()
@@ -121,6 +123,14 @@ class Adapter(ABC):
     def routes(self) -> Sequence[BaseRoute]:
         """HTTP routes of this channel on the one port; none by default."""
         return ()
+
+    def desk(self, name: str, options: Mapping[str, Any]) -> Desk:
+        """A desk on this channel, where human agents work: `desks.NAME` in the config, without the house's own keys.
+
+        Called before `start`, once for each. Raises UsageError that begins with the option's name, also if the channel
+        cannot be one.
+        """
+        raise UsageError("channel: a channel of this type cannot be a desk")
 
     async def start(self, context: ChannelContext) -> None:  # noqa: B027 - optional
         """Opens connections; called once, before the first `send`.

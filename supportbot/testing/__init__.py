@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from supportbot.models.scripted import Line, ScriptedModel
     from supportbot.testing.adapter_contract import AdapterContract
     from supportbot.testing.adapter_stage import Failure, Stage, Wire, context, served
-    from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
+    from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox
     from supportbot.testing.model_contract import ModelContract
     from supportbot.testing.openai_server import FakeOpenAI, Fault, Say
     from supportbot.testing.queue_contract import QueueContract
@@ -26,6 +26,7 @@ _HOMES = {
     "AdapterContract": "testing.adapter_contract",
     "Answer": "testing.receiver",
     "Failure": "testing.adapter_stage",
+    "FakeDesks": "testing.fake_inbox",
     "FakeFiles": "testing.fake_inbox",
     "FakeInbox": "testing.fake_inbox",
     "FakeOpenAI": "testing.openai_server",
@@ -50,6 +51,7 @@ __all__ = [
     "AdapterContract",
     "Answer",
     "Failure",
+    "FakeDesks",
     "FakeFiles",
     "FakeInbox",
     "FakeOpenAI",

@@ -14,7 +14,7 @@ import httpx2
 
 from supportbot.errors import ChannelBusy, ChannelError, ChannelGone
 from supportbot.protocols import Adapter, ChannelContext
-from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
+from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox
 from supportbot.types import Address, Button, Outgoing, Reply, User
 from supportbot.web import app, egress, server
 
@@ -176,7 +176,13 @@ class AdapterHooks:
 
 def context(inbox: FakeInbox, **more: Any) -> ChannelContext:
     """What a started adapter is handed in a test; `more` replaces fields of it."""
-    fields: dict[str, Any] = {"http": egress.client, "log": _silent, "files": FakeFiles(), **more}
+    fields: dict[str, Any] = {
+        "http": egress.client,
+        "log": _silent,
+        "files": FakeFiles(),
+        "desks": FakeDesks(),
+        **more,
+    }
     return ChannelContext(inbox, **fields)
 
 

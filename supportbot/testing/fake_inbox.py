@@ -7,7 +7,7 @@ import hashlib
 from typing import Self
 
 from supportbot.errors import Conflict, NotFound, SupportbotError
-from supportbot.types import Address, Message, Outgoing, Receipt
+from supportbot.types import Act, Address, Message, Outgoing, Receipt
 
 
 class FakeInbox:
@@ -84,6 +84,32 @@ class FakeInbox:
         if id not in self._scripted:
             self._scripted[id] = asyncio.get_running_loop().create_future()
         return self._scripted[id]
+
+
+class FakeDesks:
+    """A DeskInbox in memory: `acts` are (desk, act) as they were stored, repeats left out.
+
+    `places` are (desk, place) at which a handoff stands; a place "*" stands for every one. `handoffs` are the ids that
+    are known. Set `error` to have every `act` raise it.
+    """
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[str, Act]] = []
+        self.places: set[tuple[str, str]] = set()
+        self.handoffs: set[str] = set()
+        self.error: SupportbotError | None = None
+        self.asked = 0
+
+    async def act(self, desk: str, act: Act) -> bool:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        known = (
+            act.handoff in self.handoffs if act.handoff else bool(self.places & {(desk, act.place), (desk, "*")})
+        )
+        if known and act.id not in [one.id for at, one in self.acts if at == desk]:
+            self.acts.append((desk, act))
+        return known
 
 
 class FakeFiles:

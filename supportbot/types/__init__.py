@@ -20,6 +20,7 @@ from supportbot.types.authority import (
     Standing,
     WaitingCall,
 )
+from supportbot.types.desks import Act, ActKind
 from supportbot.types.dialogue import (
     HANDOFF_REASONS,
     Answer,
@@ -91,6 +92,8 @@ from supportbot.types.turns import (
 )
 
 __all__ = [
+    "Act",
+    "ActKind",
     "HANDOFF_REASONS",
     "UNPROVEN",
     "Action",

@@ -77,6 +77,9 @@ MessageKind = Literal[
     "handoff.claimed",
     "handoff.resolved",
     "handoff.returned",
+    "handoff.released",
+    "handoff.transferred",
+    "human.note",
     "timer",
     "call",
 ]
@@ -87,7 +90,8 @@ class Message:
     """One thing that arrived for a conversation. (channel, id) is its dedupe key.
 
     `digest` tells a repeat (same bytes) from a forgery or a client's bug (other bytes); "" means never compare.
-    `kind` "human.message" and "handoff.*" come from a human agent, "timer" and "call" (a call that waited is decided or
+    `kind` "human.*" and "handoff.*" come from a human agent (`via` is the desk they work at, "" for none; `shown`: the
+    customer has seen the words already), "timer" and "call" (a call that waited is decided or
     done) from the house itself. `proof` is an identity as the company's site has signed it, which the house checks and
     replaces by `identity`. `target` is the id of
     the message that a "message.edited" or "message.deleted" is about; an edit's own id is that id, a dot and more. `shared`: other people read along where it was
@@ -109,6 +113,8 @@ class Message:
     shared: bool = False
     proof: str = field(default="", repr=False)
     identity: Identity | None = None
+    via: str = ""
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,9 @@ OutgoingKind = Literal[
     "handoff.claimed",
     "handoff.resolved",
     "handoff.returned",
+    "handoff.updated",
+    "handoff.message",
+    "handoff.note",
     "conversation.closed",
     "approval.requested",
 ]
@@ -182,11 +191,13 @@ OutgoingKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One outbox row on its way to a channel (or to `handoff.notify_url`, whose channel is "@notify").
+    """One outbox row on its way to a channel (or to `handoff.notify_url`, whose channel is "@notify", or to the desk NAME,
+    whose channel is "@desk.NAME").
 
     `id` is stable over retries. Rows of one `lane` are sent in order, one at a time.
     `in_reply_to` are the platform's ids of the messages answered; `part`/`parts` count the turn's messages from 1.
     `attempt` counts earlier tries; `preview` is the handle of a streamed message to be finished, "" if none.
+    `place` is where the handoff stands at the desk, "" if it does not (yet).
     """
 
     id: str
@@ -203,6 +214,7 @@ class Outgoing:
     data: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 0
     preview: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +230,8 @@ class Capabilities:
     after which `working` is called again, 0 for never. `chat_interval` seconds between two messages in one chat,
     `channel_rate` messages per second over all chats (0 = no limit). `retry_delays` in seconds: after the last one
     fails the message is a dead letter. `send_timeout` in seconds. `events` means the channel wants `handoff.*` and
-    `conversation.closed` too. `burst_wait` is the default delay in seconds before a turn starts.
+    `conversation.closed` too; `humans` that human agents work on the channel itself, so that no desk is needed for its
+    conversations. `burst_wait` is the default delay in seconds before a turn starts.
     """
 
     buttons: bool = False
@@ -227,6 +240,7 @@ class Capabilities:
     files: bool = False
     streaming: bool = False
     events: bool = False
+    humans: bool = False
     button_limit: int = 0
     label_limit: int = 0
     text_limit: int = 0

@@ -9,6 +9,7 @@ import supportbot
 import supportbot.testing
 
 NAMES = {
+    *("Act", "Desk", "DeskInbox"),
     *("Action", "Adapter", "Address", "Attachment", "Bot", "Button", "Capabilities", "ChannelContext", "Event"),
     *(
         "Files",
