@@ -92,10 +92,10 @@ from supportbot.types.turns import (
 )
 
 __all__ = [
-    "Act",
-    "ActKind",
     "HANDOFF_REASONS",
     "UNPROVEN",
+    "Act",
+    "ActKind",
     "Action",
     "Address",
     "Answer",
