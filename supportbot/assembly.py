@@ -14,6 +14,7 @@ from supportbot.config import BotFiles, resolve_model_key
 from supportbot.dialogue import Words
 from supportbot.engine import Script
 from supportbot.engine.script import Proofs
+from supportbot.engine.terms import HandoffTerms
 from supportbot.errors import ConfigError, Problem, UsageError
 from supportbot.history import Limits
 from supportbot.knowledge import ArticleIndex
@@ -29,7 +30,9 @@ from supportbot.tools import Toolbox
 _SECRET_WORDS = ("secret", "token", "key", "password")
 
 
-def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model: bool) -> Script:
+def script(
+    files: BotFiles, tools: Toolbox, articles: ArticleIndex, handoff: HandoffTerms, *, has_model: bool
+) -> Script:
     """What the engine is handed."""
     config, persona = files.config, files.persona
     templates = Templates(files.templates)
@@ -54,8 +57,7 @@ def script(files: BotFiles, tools: Toolbox, articles: ArticleIndex, *, has_model
         max_calls=config.limits.model_calls,
         max_tool_calls=config.limits.tool_calls,
         sees=has_model and persona.images,
-        handoff_deadline=config.handoff.deadline,
-        handoff_ceiling=config.handoff.ceiling,
+        handoff=handoff,
         max_message_chars=config.limits.message_chars,
         overdue=config.limits.overdue,
         overrides=persona.texts,

@@ -25,7 +25,7 @@ from supportbot.house import House
 from supportbot.journal import STARTED, Diverged, Journal, Opening, left_open
 from supportbot.mediatypes import allowed, media_type
 from supportbot.previews import Preview, Sign
-from supportbot.protocols import Adapter
+from supportbot.protocols import Adapter, Desk
 from supportbot.types import (
     AskModel,
     Attachment,
@@ -34,6 +34,7 @@ from supportbot.types import (
     Effect,
     Fetch,
     Fetched,
+    LookBack,
     ModelAnswer,
     ModelFailed,
     ModelRequest,
@@ -41,6 +42,7 @@ from supportbot.types import (
     Result,
     Search,
     SearchResult,
+    TakePlace,
     TurnInput,
 )
 
@@ -83,7 +85,7 @@ class Attempt:
             try:
                 outcome = await self._run(moment)
             except Diverged as error:
-                outcome = await self._run(replace(moment, unsure=error.detail))
+                outcome = await self._run(replace(moment, unsure=moment.unsure or error.detail))
         finally:
             handle = await self._preview.end()
         return replace(outcome, preview=handle)
@@ -134,7 +136,11 @@ class Attempt:
             case Search():
                 result = await self._search(effect)
             case Fetch():
-                result = await self._fetch(effect.attachment)
+                result = await self._fetch(effect)
+            case TakePlace():
+                result = await self._house.store.take_place(self._start.lease, effect, now=self._house.clock())
+            case LookBack():
+                result = await self._house.store.look_back(self._start.conversation.id, effect)
         self._journal.note(effect, result)
         return result
 
@@ -174,11 +180,13 @@ class Attempt:
                 found[digest] = await self._house.files.read(digest)
         return found
 
-    async def _fetch(self, attachment: Attachment) -> Fetched:
+    async def _fetch(self, effect: Fetch) -> Fetched:
         """Keeps the file, if it is of a size and kind that is taken."""
-        house = self._house
+        house, attachment = self._house, effect.attachment
         self._waited = True
-        adapter = house.adapters.get(self._start.conversation.address.channel)
+        adapter: Adapter | Desk | None = house.adapters.get(self._start.conversation.address.channel)
+        if effect.via:
+            adapter = house.desks.get(effect.via)
         if adapter is None or not allowed(attachment.media_type, house.file_types):
             return Fetched(attachment, "not_allowed")
         if attachment.size > house.file_size:
@@ -196,7 +204,7 @@ class Attempt:
         return Fetched(replace(attachment, media_type=kind, size=len(content), digest=digest))
 
 
-async def _content(adapter: Adapter, attachment: Attachment, limit: int) -> bytes:
+async def _content(adapter: Adapter | Desk, attachment: Attachment, limit: int) -> bytes:
     """What the channel gives, asked twice if it is only busy. Whatever goes wrong in the adapter is a ChannelError."""
     for last in (False, True):
         try:

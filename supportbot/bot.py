@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from supportbot import assembly, identity, logs
+from supportbot import assembly, deskroom, identity, logs
 from supportbot.clockwork import Clockwork
 from supportbot.config import BotFiles, load
 from supportbot.engine import Script
@@ -87,6 +87,8 @@ class Bot:
         self._log = logs.get("supportbot").info
         configured = {} if only_channels else assembly.adapters(files)
         self.adapters: dict[str, Adapter] = {**configured, **(channels or {})}
+        self.desks = deskroom.desks(files, self.adapters)
+        self._terms = deskroom.terms(files, self.adapters)
         self._articles = assembly.articles(files)
         self._model = self._chosen(model)
         self._tools = ToolRoom(files, self._log, model=self._model is not None)
@@ -155,6 +157,7 @@ class Bot:
         opened.push_async_callback(self.queue.close)
         await asyncio.to_thread(assembly.warm, self.files, with_model=self.has_model)
         senders: dict[str, Sender] = dict(self.adapters)
+        senders |= {deskroom.CHANNEL + name: desk for name, desk in self.desks.items()}
         if self._notifier is not None:
             senders[NOTIFY] = self._notifier
             opened.push_async_callback(self._notifier.close)
@@ -218,6 +221,7 @@ class Bot:
             outbox=self.outbox,
             waits=self._waits,
             adapters=self.adapters,
+            desks=self.desks,
             model=self._model or assembly.offline(),
             offline=assembly.offline(),
             knowledge=self._articles,
@@ -234,7 +238,9 @@ class Bot:
         )
 
     def _script(self) -> Script:
-        return assembly.script(self.files, self._tools.box, self._articles, has_model=self.has_model)
+        return assembly.script(
+            self.files, self._tools.box, self._articles, self._terms, has_model=self.has_model
+        )
 
     def _tools_changed(self) -> None:
         """An MCP server has come, or offers other tools now; turns that run go on with what they have."""
@@ -269,8 +275,12 @@ class Bot:
         await self.store.set_aside(channel, id, content[:_LONGEST_ASIDE], reason[:500], now=self._clock())
 
     async def act(self, desk: str, act: Act) -> bool:
-        """Stores what a human agent did at a desk, as a message to the customer's conversation."""
-        return False
+        """Stores what a human agent did at a desk, as a message to the customer's conversation; see `DeskInbox`."""
+        message = await deskroom.message(self.store, desk, act)
+        if message is None:
+            return False
+        await self.receive(message)
+        return True
 
     def _burst_wait(self, name: str, adapter: Adapter) -> float:
         settings = self.files.config.channels.get(name)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from supportbot.engine import Script
 from supportbot.files import FileStore
 from supportbot.outbox import Outbox
-from supportbot.protocols import Adapter, Knowledge, Model, Store, ToolContext, TurnQueue
+from supportbot.protocols import Adapter, Desk, Knowledge, Model, Store, ToolContext, TurnQueue
 from supportbot.tools.authority import Permit
 from supportbot.types import Consent, ToolResult
 from supportbot.waits import Waits
@@ -46,6 +46,7 @@ class House:
     outbox: Outbox
     waits: Waits
     adapters: Mapping[str, Adapter]
+    desks: Mapping[str, Desk]
     model: Model
     offline: Model
     knowledge: Knowledge

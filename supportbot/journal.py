@@ -31,12 +31,16 @@ from supportbot.types import (
     Fetched,
     JournalEntry,
     Lease,
+    LookBack,
+    LookedBack,
     ModelAnswer,
     ModelFailed,
+    Place,
     Refused,
     Result,
     Search,
     SearchResult,
+    TakePlace,
     ToolResult,
     ToolResults,
 )
@@ -46,6 +50,7 @@ _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     for kind in (
         *(ModelAnswer, ModelFailed, ToolResult, ToolResults, SearchResult, Fetched),
         *(AskModel, CallTool, CallTools, Search, Fetch),
+        *(TakePlace, Place, LookBack, LookedBack),
     )
 }
 STARTED = ToolResult("", error="started")
@@ -208,7 +213,7 @@ def digest(effect: Effect) -> str:
     return hashlib.blake2b(_ADAPTERS[type(effect).__name__].dump_json(effect), digest_size=16).hexdigest()
 
 
-def _kind(effect: Effect) -> Literal["model", "tool", "search", "file"]:
+def _kind(effect: Effect) -> Literal["model", "tool", "search", "file", "place", "past"]:
     match effect:
         case AskModel():
             return "model"
@@ -218,6 +223,10 @@ def _kind(effect: Effect) -> Literal["model", "tool", "search", "file"]:
             return "file"
         case Search():
             return "search"
+        case TakePlace():
+            return "place"
+        case LookBack():
+            return "past"
 
 
 def _encode(result: Result) -> dict[str, Any]:

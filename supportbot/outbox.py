@@ -62,6 +62,7 @@ class Outbox:
         self._behind = False
         self._closed = False
         self._started: set[str] = set()
+        self._found: set[str] = set()
 
     async def run(self) -> None:
         """Polls for rows that became due by time, after a failure or from before a restart."""
@@ -89,6 +90,7 @@ class Outbox:
                 self._wake.set()
             elif row.lane not in self._lanes:
                 self._start((row,))
+                self._found.add(row.lane)
         if len(rows) == _PAGE:
             self._wake.set()
 
@@ -125,7 +127,8 @@ class Outbox:
 
     def _end(self, lane: str) -> None:
         del self._lanes[lane]
-        if self._behind:
+        if self._behind or lane in self._found:  # what was found in the store may have more behind it
+            self._found.discard(lane)
             self._behind = False
             self._wake.set()
 

@@ -81,6 +81,8 @@ _SIZE_SCHEMA: dict[str, Any] = {
 
 Wait = Annotated[float, BeforeValidator(_at_least(0.1, "0.1s")), WithJsonSchema(DURATION_SCHEMA)]
 """Seconds, at least 0.1; written with a unit."""
+NoWait = Annotated[float, BeforeValidator(seconds), WithJsonSchema(DURATION_SCHEMA)]
+"""Seconds, or 0."""
 Size = Annotated[int, BeforeValidator(size), Field(ge=1024, le=100_000_000), WithJsonSchema(_SIZE_SCHEMA)]
 """Bytes, 1 KB to 100 MB."""
 Whole = Annotated[int, BeforeValidator(whole)]

@@ -1,6 +1,6 @@
 """The fixed texts of the bot, and the words by which customers ask for a human, for help or to stop.
 
-A text says only what is certain at the moment it is sent: no waiting time, no office hours, no name.
+A text says only what is certain at the moment it is sent, or was measured: no promise, no name.
 """
 
 from __future__ import annotations
@@ -97,6 +97,76 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "de": "Unser Team ist hier fertig, jetzt antwortet wieder der Assistent. Kann ich noch etwas für Sie tun?",
         "fr": "Notre collègue a terminé ; l'assistant vous répond de nouveau. Puis-je faire autre chose pour vous ?",
         "es": "Nuestro compañero ha terminado; le atiende de nuevo el asistente. ¿Puedo ayudarle en algo más?",
+    },
+    "handoff_closed": {
+        "en": "Nobody is here at the moment. We are back {when}, and you need not wait here: the answer will be in this "
+        "conversation.",
+        "de": "Im Moment ist niemand da. Wir sind {when} wieder da. Sie müssen hier nicht warten: Die Antwort steht dann in "
+        "diesem Gespräch.",
+        "fr": "Il n'y a personne en ce moment. Nous serons de retour {when}, inutile d'attendre ici : la réponse arrivera "
+        "dans cette conversation.",
+        "es": "En este momento no hay nadie. Volvemos {when} y no hace falta que espere aquí: la respuesta llegará a esta "
+        "conversación.",
+    },
+    "handoff_closed_long": {
+        "en": "Nobody is here at the moment, and I cannot tell you when somebody will be.",
+        "de": "Im Moment ist niemand da, und ich kann Ihnen nicht sagen, wann wieder jemand da sein wird.",
+        "fr": "Il n'y a personne en ce moment, et je ne peux pas vous dire quand quelqu'un sera là.",
+        "es": "En este momento no hay nadie y no puedo decirle cuándo lo habrá.",
+    },
+    "handoff_place": {
+        "en": "You are number {place} in line.",
+        "de": "Sie sind an Stelle {place} der Warteschlange.",
+        "fr": "Vous êtes numéro {place} dans la file d'attente.",
+        "es": "Es el número {place} en la cola.",
+    },
+    "handoff_wait": {
+        "en": "Lately, four out of five people had somebody within {time}.",
+        "de": "Zuletzt hatten vier von fünf innerhalb von {time} jemanden.",
+        "fr": "Ces derniers temps, quatre personnes sur cinq ont eu quelqu'un en {time}.",
+        "es": "Últimamente, cuatro de cada cinco personas han sido atendidas en {time}.",
+    },
+    "handoff_cancel": {
+        "en": "Back to the assistant",
+        "de": "Zurück zum Assistenten",
+        "fr": "Revenir à l'assistant",
+        "es": "Volver al asistente",
+    },
+    "handoff_cancelled": {
+        "en": "All right, I'm here for you again: the assistant. What can I do for you?",
+        "de": "In Ordnung, jetzt antwortet wieder der Assistent. Was kann ich für Sie tun?",
+        "fr": "D'accord, l'assistant vous répond de nouveau. Que puis-je faire pour vous ?",
+        "es": "De acuerdo, le atiende de nuevo el asistente. ¿Qué puedo hacer por usted?",
+    },
+    "handoff_still": {
+        "en": "All right. You are still in line for a colleague.",
+        "de": "In Ordnung. Sie warten weiterhin auf jemanden aus unserem Team.",
+        "fr": "D'accord. Vous êtes toujours dans la file d'attente pour un collègue.",
+        "es": "De acuerdo. Sigue en la cola para hablar con un compañero.",
+    },
+    "handoff_moved": {
+        "en": "I've passed your conversation on to another team of ours. You do not need to write anything again.",
+        "de": "Ich habe Ihr Gespräch an ein anderes Team von uns weitergegeben. Sie müssen nichts noch einmal schreiben.",
+        "fr": "J'ai transmis votre conversation à une autre de nos équipes. Inutile de réécrire quoi que ce soit.",
+        "es": "He pasado su conversación a otro de nuestros equipos. No hace falta que escriba nada otra vez.",
+    },
+    "handoff_reopened": {
+        "en": "I've told our team that you have written again. A colleague will answer you here.",
+        "de": "Ich habe unserem Team gesagt, dass Sie noch einmal geschrieben haben. Man antwortet Ihnen hier.",
+        "fr": "J'ai prévenu notre équipe que vous avez réécrit. Un collègue vous répondra ici.",
+        "es": "He avisado a nuestro equipo de que ha vuelto a escribir. Un compañero le responderá aquí.",
+    },
+    "handoff_rate": {
+        "en": "How content are you with the help you got?",
+        "de": "Wie zufrieden sind Sie mit der Hilfe, die Sie bekommen haben?",
+        "fr": "Êtes-vous satisfait de l'aide que vous avez reçue ?",
+        "es": "¿Qué le ha parecido la ayuda que ha recibido?",
+    },
+    "handoff_rated": {
+        "en": "Thank you, that helps us.",
+        "de": "Danke, das hilft uns.",
+        "fr": "Merci, cela nous aide.",
+        "es": "Gracias, nos ayuda.",
     },
     "overdue": {
         "en": "I'm sorry, I could not answer you in time. Please send your message once more, or ask for a human.",
@@ -324,11 +394,21 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class WordLists:
-    """Language -> phrases. `cancel` and `help` must be the whole message; `human` may stand inside a longer one."""
+    """Language -> phrases. `human` may stand inside a longer message; the others must be the whole of it."""
 
     cancel: Mapping[str, tuple[str, ...]]
     help: Mapping[str, tuple[str, ...]]
     human: Mapping[str, tuple[str, ...]]
+    thanks: Mapping[str, tuple[str, ...]]
+
+
+def is_thanks(text: str) -> bool:
+    """Whether the whole message is a thank-you or a goodbye, in any language."""
+    said = " ".join(_WORD.findall(text.casefold()))
+    return not said or any(said == phrase.casefold() for phrases in WORDS.thanks.values() for phrase in phrases)
+
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 def _phrases(**lists: str) -> Mapping[str, tuple[str, ...]]:
@@ -355,6 +435,21 @@ WORDS = WordLists(
         it="aiuto, aiutami, mi aiuti, cosa sai fare, cosa puoi fare, che cosa può fare, menù, menu, opzioni",
         nl="help, hulp, help mij, help me, wat kun je, wat kan je, wat kunt u, menu, opties",
         pt="ajuda, ajude-me, me ajuda, me ajude, o que você pode fazer, o que sabe fazer, o que podes fazer, menu, opções",
+    ),
+    thanks=_phrases(
+        en="thanks, thank you, thank you very much, thanks a lot, many thanks, thx, ty, ok, okay, ok thanks, okay thanks, "
+        "ok thank you, great, great thanks, perfect, perfect thanks, bye, goodbye, all good, that helped, thanks bye, "
+        "thank you so much, awesome, cheers, got it, got it thanks",
+        de="danke, danke schön, dankeschön, vielen dank, herzlichen dank, besten dank, ok, okay, ok danke, okay danke, "
+        "super, super danke, perfekt, perfekt danke, alles klar, alles klar danke, tschüss, auf wiedersehen, prima, "
+        "prima danke, passt",
+        fr="merci, merci beaucoup, merci bien, mille mercis, ok, d accord, ok merci, d accord merci, parfait, "
+        "parfait merci, super, super merci, au revoir, merci au revoir, bonne journée",
+        es="gracias, muchas gracias, mil gracias, ok, vale, vale gracias, ok gracias, perfecto, perfecto gracias, genial, "
+        "genial gracias, adiós, hasta luego, de acuerdo",
+        it="grazie, grazie mille, ok, ok grazie, perfetto, va bene, arrivederci",
+        nl="bedankt, dank je, dank u, dankjewel, dank u wel, oké, ok, top, tot ziens",
+        pt="obrigado, obrigada, muito obrigado, muito obrigada, ok, perfeito, tchau",
     ),
     human=_phrases(
         en="talk to a human, speak to a human, talk with a human, speak with a human, chat with a human, "

@@ -27,7 +27,7 @@ import httpx2
 import standardwebhooks
 
 from supportbot.errors import ChannelBusy, ChannelGone, ChannelRefused, SupportbotError, UsageError
-from supportbot.types import Outgoing
+from supportbot.types import Attachment, Outgoing
 
 RETRY_DELAYS: tuple[float, ...] = (
     5.0,
@@ -117,7 +117,8 @@ def _why_unsigned(headers: Mapping[str, str], body: bytes) -> str:
 def outgoing_object(outgoing: Outgoing) -> dict[str, Any]:
     """What leaves for one outbox row: a `message.reply`, `handoff.*` or `conversation.closed` object.
 
-    `conversation` is the platform's own name for it, as it came in. A row's `data` stands beside the fixed fields.
+    `conversation` is the platform's own name for it, as it came in. A row's `data` stands beside the fixed fields, and
+    so do the `text` and `attachments` (name, media_type, size and url as far as known) of a row that brings words.
     """
     fixed: dict[str, Any] = {
         "type": outgoing.kind,
@@ -126,7 +127,9 @@ def outgoing_object(outgoing: Outgoing) -> dict[str, Any]:
     }
     if outgoing.kind != "message.reply":
         user = {"id": outgoing.user.id, "name": outgoing.user.name}
-        return fixed | {"user": user} | {k: v for k, v in outgoing.data.items() if k not in fixed}
+        return (
+            fixed | {"user": user} | {k: v for k, v in outgoing.data.items() if k not in fixed} | _words(outgoing)
+        )
     reply = outgoing.reply
     return fixed | {
         "in_reply_to": list(outgoing.in_reply_to),
@@ -135,6 +138,17 @@ def outgoing_object(outgoing: Outgoing) -> dict[str, Any]:
         "text": reply.text if reply else "",
         "buttons": [{"id": button.id, "label": button.label} for button in reply.buttons] if reply else [],
     }
+
+
+def _words(outgoing: Outgoing) -> dict[str, Any]:
+    reply = outgoing.reply
+    return {} if reply is None else {"text": reply.text, "attachments": [attachment(file) for file in reply.files]}
+
+
+def attachment(file: Attachment) -> dict[str, Any]:
+    """A file without its content."""
+    about: dict[str, Any] = {"name": file.name, "media_type": file.media_type}
+    return about | ({"size": file.size} if file.size >= 0 else {}) | ({"url": file.url} if file.url else {})
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:

@@ -155,12 +155,12 @@ class Worker:
             parts = tuple(part for reply in outcome.replies for part in fit(reply, adapter.capabilities))
             outcome = replace(outcome, replies=parts)
         committed = await house.store.commit(start.lease, outcome, now=house.clock())
-        house.outbox.push(committed.ready, behind=len(committed.ready) < len(outcome.replies))
+        house.outbox.push(committed.ready, behind=committed.waiting)
         if not outcome.replies:
             consumed = set(outcome.consumed)
             ids = [row.message.id for row in start.pending if row.position in consumed]
             house.waits.nothing_for(channel, ids)
-        if outcome.timers:
+        if outcome.timers or (outcome.handoff is not None and not outcome.handoff.open):
             house.timers_set()
         if any(call.waits_for == "tool" and call.status == "waiting" for call in outcome.calls):
             house.jobs_set()

@@ -11,11 +11,15 @@ pytest.register_assert_rewrite(
     "supportbot.testing.store_contract",
     "supportbot.testing.store_contract_channels",
     "supportbot.testing.store_contract_effects",
+    "supportbot.testing.store_contract_desks",
     "supportbot.testing.queue_contract",
     "supportbot.testing.model_contract",
     "supportbot.testing.adapter_contract",
     "supportbot.testing.adapter_contract_in",
     "supportbot.testing.adapter_stage",
+    "supportbot.testing.desk_contract",
+    "supportbot.testing.desk_contract_in",
+    "supportbot.testing.desk_stage",
 )
 
 

@@ -23,8 +23,10 @@ from supportbot import (
     UsageError,
 )
 from supportbot_slack.app_manifest import manifest
+from supportbot_slack.beside import Beside
 from supportbot_slack.blocks import LABEL, OPTIONS, preview, shown
-from supportbot_slack.desk import Desk
+from supportbot_slack.desk import SlackDesk, Tools, place_of
+from supportbot_slack.deskdoor import DeskDoor
 from supportbot_slack.door import SlackDoor
 from supportbot_slack.faults import BAD_TOKEN, Refusal
 from supportbot_slack.files import fetch
@@ -58,6 +60,7 @@ class _Running:
     sender: Sender
     streams: Streams
     socket: Socket | None
+    tools: Tools
 
 
 def path(name: str) -> str:
@@ -94,12 +97,19 @@ class SlackAdapter(Adapter):
         self._running: _Running | None = None
         self._context: ChannelContext | None = None
         self._no_status: set[bool] = set()
+        self._desks: dict[str, str] = {}
 
     def routes(self) -> Sequence[BaseRoute]:
         if self.settings.mode != "http":
             return ()
         door = SlackDoor(self.settings.signing_secret, self.settings.body_limit, self._intake)
         return (Route(path(self.name), door, methods=["POST"], name=f"slack:{self.name}"),)
+
+    def desk(self, name: str, options: Mapping[str, Any]) -> SlackDesk:
+        """One channel in which agents work. Options: `place`, its id."""
+        place = place_of(options, self._desks)
+        self._desks[place] = name
+        return SlackDesk(name, place, lambda: self._started().tools)
 
     @classmethod
     def manifest(
@@ -137,11 +147,14 @@ class SlackAdapter(Adapter):
         chosen = self.settings
         web = Web(chosen.api_url, chosen.bot_token)
         people, tasks = People(web), Tasks(context.log)
-        desk = Desk(web, tasks, context.menu, self._language)
-        intake = Intake(self.name, context, people, desk)
-        sender = Sender(web, context.files, desk.dms, lambda: intake.own.user, self._language, context.log)
+        beside = Beside(web, tasks, context.menu, self._language)
+        desks = DeskDoor(self._desks, context, web, people, tasks)
+        intake = Intake(self.name, context, people, beside, desks)
+        sender = Sender(web, context.files, beside.dms, lambda: intake.own.user, self._language, context.log)
         socket = Socket(web, chosen.app_token, intake, context.log) if chosen.mode == "socket" else None
-        return _Running(web, people, tasks, intake, sender, Streams(web, sender, context.log), socket)
+        streams = Streams(web, sender, context.log)
+        tools = Tools(web, sender, chosen.bot_token, context.log)
+        return _Running(web, people, tasks, intake, sender, streams, socket, tools)
 
     async def stop(self) -> None:
         running, self._running = self._running, None

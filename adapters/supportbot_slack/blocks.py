@@ -43,10 +43,10 @@ def shown(reply: Reply, *, user: str = "", thread: str = "", origin: str = "", f
 
     `origin` is the channel whose conversation goes on in the user's direct messages.
     """
-    above = [_context(first)] if first else []
-    words = [_section(piece) for piece in sections(reply.text)]
+    above = [context(first)] if first else []
+    words = [section(piece) for piece in sections(reply.text)]
     pictures = [_picture(file) for file in reply.files if _is_picture(file)]
-    linked = [_section(_file_link(file)) for file in reply.files if _is_link(file)]
+    linked = [section(_file_link(file)) for file in reply.files if _is_link(file)]
     buttons = list(_buttons(reply, f"{_CHOICE}:{user}:{thread}:{origin}"))
     return Shown(
         text=_notice(reply),
@@ -73,7 +73,7 @@ def settled(blocks: Sequence[Mapping[str, Any]], label: str) -> list[Json]:
         if not str(block.get("block_id", "")).startswith(f"{_CHOICE}:"):
             found.append(dict(block))
         elif not any(one.get("block_id") == _CHOICE for one in found):
-            found.append({**_context(f"✓ {escape(label)}"), "block_id": _CHOICE})
+            found.append({**context(f"✓ {escape(label)}"), "block_id": _CHOICE})
     return found
 
 
@@ -104,11 +104,13 @@ def _notice(reply: Reply) -> str:
     return escape(text if len(text) <= NOTICE else text[: NOTICE - 1] + "…")
 
 
-def _section(text: str) -> Json:
+def section(text: str) -> Json:
+    """A paragraph of mrkdwn."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
-def _context(text: str) -> Json:
+def context(text: str) -> Json:
+    """A line of mrkdwn in small letters."""
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
 
 
@@ -117,7 +119,8 @@ def _label(button: Button) -> str:
     return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
 
 
-def _plain_text(text: str) -> Json:
+def plain_text(text: str) -> Json:
+    """The text object of a label."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
@@ -171,18 +174,18 @@ def _buttons(reply: Reply, prefix: str) -> Iterator[Json]:
 
 
 def _button(button: Button) -> Json:
-    found: Json = {"type": "button", "text": _plain_text(_label(button)), "value": _value(button, 2000)}
+    found: Json = {"type": "button", "text": plain_text(_label(button)), "value": _value(button, 2000)}
     return found | ({"style": button.style} if button.style else {})
 
 
 def _link(button: Button) -> Json:
-    found: Json = {"type": "button", "text": _plain_text(_label(button)), "url": button.url[:_URL]}
+    found: Json = {"type": "button", "text": plain_text(_label(button)), "url": button.url[:_URL]}
     return found | ({"style": button.style} if button.style else {})
 
 
 def _menu(buttons: Sequence[Button]) -> Json:
-    options = [{"text": _plain_text(_label(button)), "value": _value(button, 150)} for button in buttons]
-    return {"type": "static_select", "placeholder": _plain_text("…"), "options": options}
+    options = [{"text": plain_text(_label(button)), "value": _value(button, 150)} for button in buttons]
+    return {"type": "static_select", "placeholder": plain_text("…"), "options": options}
 
 
 def _rows(buttons: Sequence[Button], size: int) -> Iterator[Sequence[Button]]:

@@ -30,7 +30,7 @@ from supportbot_slack.text import addressed, mentions, readable
 Rule = Literal["always", "customer", "known", "unknown"]
 
 STARTED = "conversation.started"
-_SAID = (None, "file_share", "thread_broadcast", "me_message")
+SAID = (None, "file_share", "thread_broadcast", "me_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def event(payload: Json, channel: str, own: Own, names: Mapping[str, str]) -> In
     inner = payload.get("event")
     if not isinstance(inner, Mapping):
         raise Unreadable("the event is missing")
-    own = _own(payload, own)
+    own = installed(payload, own)
     reader = _Reader(payload, inner, channel, own, names)
     match inner.get("type"):
         case "message":
@@ -83,14 +83,20 @@ def lane(payload: Json) -> str:
     return ""
 
 
-def _own(payload: Json, own: Own) -> Own:
-    """The event says itself for which installation it is."""
+def installed(payload: Json, own: Own) -> Own:
+    """Who the bot is; the event says itself for which installation it is."""
     listed = payload.get("authorizations")
     first = listed[0] if isinstance(listed, list) and listed else None
     if not isinstance(first, Mapping):
         return own
     user = first.get("user_id") if first.get("is_bot") is True else ""
     return Own(own.team, own.user or or_empty(user), own.bot)
+
+
+def by_person(said: Json, own: Own) -> bool:
+    """Whether a human wrote it."""
+    user = said.get("user")
+    return not said.get("bot_id") and user not in ("USLACKBOT", None) and user != (own.user or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +109,14 @@ class _Reader:
 
     def message(self) -> Incoming | None:
         subtype = self.event.get("subtype")
-        if subtype in _SAID:
+        if subtype in SAID:
             return self._said(self.event)
         if subtype == "message_changed":
             return self._changed()
         return self._deleted(self.event) if subtype == "message_deleted" else None
 
     def mention(self) -> Incoming | None:
-        return self._said(self.event) if self.event.get("subtype") in _SAID else None
+        return self._said(self.event) if self.event.get("subtype") in SAID else None
 
     def opened(self) -> Incoming | None:
         if self.event.get("tab") != "messages":
@@ -162,7 +168,7 @@ class _Reader:
         then = before if isinstance(before, Mapping) else {}
         if now.get("subtype") == "tombstone":
             return self._deleted({**self.event, "deleted_ts": now.get("ts"), "previous_message": then})
-        if now.get("subtype") not in _SAID or not self._by_person(now) or raw(now) == raw(then):
+        if now.get("subtype") not in SAID or not self._by_person(now) or raw(now) == raw(then):
             return None
         edited = now.get("edited")
         at = edited.get("ts") if isinstance(edited, Mapping) else self.event.get("event_ts")
@@ -175,7 +181,7 @@ class _Reader:
 
     def _deleted(self, event: Json) -> Incoming | None:
         before = event.get("previous_message")
-        if not isinstance(before, Mapping) or not self._by_person(before) or before.get("subtype") not in _SAID:
+        if not isinstance(before, Mapping) or not self._by_person(before) or before.get("subtype") not in SAID:
             return None
         gone = {**before, "ts": event.get("deleted_ts")}
         target, message = self._about(gone, "message.deleted", "")
@@ -219,8 +225,7 @@ class _Reader:
         return kind == "im" if isinstance(kind, str) else channel.startswith("D")
 
     def _by_person(self, said: Json) -> bool:
-        user = said.get("user")
-        return not said.get("bot_id") and user not in ("USLACKBOT", None) and user != (self.own.user or None)
+        return by_person(said, self.own)
 
     def _team(self) -> str:
         return team(self.payload, self.own)

@@ -3,7 +3,8 @@
 1. Both ways in go through one Bolt app whose listeners run before the acknowledgement; it is 200 only once all is
    stored, or is of no use to anyone. Bolt itself calls nothing before that: who we are is known without asking.
 2. What comes from one chat is taken in order.
-3. What Slack is told besides (a choice made, prompts, titles) happens after the row is stored, and in the background.
+3. A desk's channel is no customer's place: what happens there goes to the desks, or to nobody.
+4. What Slack is told besides (a choice made, prompts, titles) happens after the row is stored, and in the background.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from supportbot.errors import StoreError
 from supportbot.protocols import ChannelContext, Inbox
 from supportbot.types import Receipt, User
 from supportbot_slack import inbound, interactions
-from supportbot_slack.desk import Desk
+from supportbot_slack.beside import Beside
+from supportbot_slack.deskdoor import DeskDoor
 from supportbot_slack.fields import Unreadable
 from supportbot_slack.inbound import Incoming, Own
 from supportbot_slack.lanes import Lanes
@@ -83,14 +85,17 @@ def _bolt(intake: Intake) -> AsyncApp:
 class Intake:
     """The Bolt app and its listeners. `own` is set once Slack has said who we are."""
 
-    def __init__(self, name: str, context: ChannelContext, people: People, desk: Desk) -> None:
+    def __init__(
+        self, name: str, context: ChannelContext, people: People, beside: Beside, desks: DeskDoor
+    ) -> None:
         self.own = Own()
         self._name = name
         self._inbox: Inbox = context.inbox
         self._log = context.log
         self._locale = context.locale
         self._people = people
-        self._desk = desk
+        self._beside = beside
+        self._desks = desks
         self._lanes = Lanes()
         self._app = _bolt(self)
 
@@ -115,26 +120,31 @@ class Intake:
         if kind in ("app_uninstalled", "tokens_revoked"):
             self._log("slack.uninstalled", channel=self._name, kind=kind)
             return
-        incoming = inbound.event(body, self._name, self.own, self._names(body))
+        names = self._names(body)
+        if await self._desks.event(body, self.own, names):
+            return
+        incoming = inbound.event(body, self._name, self.own, names)
         if incoming is None:
             return
         if incoming.dm:
-            self._desk.met(incoming.message.user.id, incoming.dm)
+            self._beside.met(incoming.message.user.id, incoming.dm)
         if await self._is_ours(incoming):
             receipt = await self._receive(incoming)
-            self._desk.after(incoming, receipt)
+            self._beside.after(incoming, receipt)
         elif incoming.rule == "unknown":
-            self._desk.opened_again(incoming)
+            self._beside.opened_again(incoming)
 
     async def on_action(self, body: Mapping[str, Any]) -> None:
+        if await self._desks.action(body, self.own):
+            return
         press = interactions.pressed(body, self._name, self.own)
         if press is None:
             return
         user = press.incoming.message.user.id
         if press.addressee not in ("", user):
-            self._desk.not_yours(press, self._language(user))
+            self._beside.not_yours(press, self._language(user))
         elif (await self._receive(press.incoming)).fresh:
-            self._desk.chosen(press)
+            self._beside.chosen(press)
 
     async def on_command(self, body: Mapping[str, Any]) -> str:
         """What the user reads at once."""

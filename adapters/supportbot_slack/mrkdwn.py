@@ -41,6 +41,17 @@ def sections(text: str, limit: int = SECTION) -> tuple[str, ...]:
     return tuple(pieces)
 
 
+def literal(text: str, limit: int = SECTION) -> str:
+    """The mrkdwn that shows a text as it was written, Markdown and all; cut to at most `limit` characters."""
+    shown = inline((Run(text[: limit + 1].strip()),))
+    return shown if len(shown) <= limit else f"{next(_chunks(shown, limit - 1))}…"
+
+
+def literals(text: str, limit: int = SECTION) -> tuple[str, ...]:
+    """The same for all of the text, in pieces of at most `limit` characters; () if it is blank."""
+    return tuple(part for part in _chunks(inline((Run(text.strip()),)), limit) if part.strip())
+
+
 def length(text: str) -> int:
     """How many characters of mrkdwn a Markdown text becomes."""
     return sum(len(glue) + len(shown) for glue, shown in _parts(text, SECTION))
@@ -155,7 +166,7 @@ def _marked(run: Run, core: str) -> tuple[str, bool]:
     if run.link.startswith("tel:") and run.link[4:] not in core:
         core = f"{core} ({run.link[4:]})"
     shown = f"`{escape(core)}`" if code else _literal(core)
-    link = _address(run.link)
+    link = address(run.link)
     if link:
         same = core in (run.link, run.link.removeprefix("mailto:"))
         shown = f"<{link}>" if same else f"<{link}|{shown}>"
@@ -163,8 +174,8 @@ def _marked(run: Run, core: str) -> tuple[str, bool]:
     return f"{marks}{shown}{marks[::-1]}", bool(marks) or (code and not link)
 
 
-def _address(link: str) -> str:
-    """The link as it stands between `<` and `|`, "" if it is none that we show."""
+def address(link: str) -> str:
+    """The link as it stands between `<` and `|` or `>`, "" if it is none that we show."""
     if not _LINK.match(link) or len(link) > _MOST_LINK:
         return ""
     return link.translate(_LINK_CODES).replace("&", "&amp;")

@@ -32,7 +32,7 @@ _THERE = 60.0
 """Seconds after which nobody may be looking any more: what only shows to who is there goes to direct messages."""
 _BEFORE = 60.0
 _PAGES, _PAGE = 3, 100
-_NO_BLOCKS = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_blocks_too_many"])
+NO_BLOCKS = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_blocks_too_many"])
 _PLAIN: Mapping[str, Mapping[str, Any]] = {"chat.update": {"blocks": []}, "chat.postMessage": {"mrkdwn": False}}
 """What each method is told beside a text without blocks."""
 _NOT_THERE = frozenset(
@@ -84,13 +84,17 @@ class Sender:
         """Where the row goes. Raises Refusal."""
         return await place(self._web, outgoing.address, self.dms)
 
+    def is_new(self, outgoing: Outgoing) -> bool:
+        """Whether nobody can have tried to send it before."""
+        fresh = time.time() - outgoing.created_at <= LATE and outgoing.created_at >= self._since
+        return not outgoing.attempt and fresh
+
     async def before(self, outgoing: Outgoing, where: Place) -> Found | None:
         """The row's message if Slack has it already; asked only if it may have."""
-        fresh = time.time() - outgoing.created_at <= LATE and outgoing.created_at >= self._since
-        if not outgoing.attempt and fresh:
+        if self.is_new(outgoing):
             return None
         try:
-            return await self._look(outgoing, where)
+            return await self.find(outgoing, where)
         except Refusal as refusal:
             self._log("slack.look_up_failed", error=refusal.code)
             return None
@@ -181,12 +185,13 @@ class Sender:
 
     # --- what Slack has already ------------------------------------------------------------------------------
 
-    async def _look(self, outgoing: Outgoing, where: Place) -> Found | None:
+    async def find(self, outgoing: Outgoing, where: Place, pages: int = _PAGES) -> Found | None:
+        """The row's message if it is among those since the row was written, as far as `pages` reach. Raises Refusal."""
         sent: list[tuple[str, list[str]]] = []
         ts, cursor = "", ""
         view = shown(outgoing.reply or Reply(""))
         alone = frozenset(file.name for file in view.uploads) if not view.whole else frozenset()
-        for _ in range(_PAGES):
+        for _ in range(pages):
             answer = await self._web.call(
                 "conversations.replies" if where.thread else "conversations.history",
                 channel=where.channel,
@@ -220,7 +225,7 @@ async def posted(web: Web, method: str, target: Mapping[str, Any], reply: Reply,
     try:
         answer = await web.call(method, **target, **quiet, text=view.text, blocks=list(view.whole))
     except Refusal as refusal:
-        if refusal.code not in _NO_BLOCKS:
+        if refusal.code not in NO_BLOCKS:
             raise
         empty = _PLAIN.get(method, {})
         answer = await web.call(method, **target, **quiet, **empty, text=without_blocks(reply))

@@ -1,7 +1,7 @@
 """Telegram, by webhook or long polling. See docs/telegram.md.
 
 An update's way: fetched or delivered, checked, read (`inbound`), stored, and only then confirmed (`intake`). A reply's
-way: composed into requests (`compose`), carried out (`sending`).
+way: composed into requests (`compose`), carried out (`sending`). A group may be a desk for human agents (`desk`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from supportbot import (
     Capabilities,
     ChannelBusy,
     ChannelContext,
+    Desk,
     Outgoing,
     Rendering,
     Reply,
@@ -28,6 +29,7 @@ from supportbot import (
 )
 from supportbot_telegram import commands, compose, files, polling, settings
 from supportbot_telegram.api import Api, reason, silence
+from supportbot_telegram.desk import Room, TelegramDesk
 from supportbot_telegram.door import WebhookDoor
 from supportbot_telegram.drafts import Drafts
 from supportbot_telegram.entities import measure
@@ -84,6 +86,15 @@ class TelegramAdapter(Adapter):
             self.capabilities, streaming=self.settings.stream, burst_wait=self.settings.burst_wait
         )
         self._running: _Running | None = None
+        self._desks: list[TelegramDesk] = []
+
+    def desk(self, name: str, options: Mapping[str, Any]) -> Desk:
+        """A forum group in which agents work; see docs/telegram.md."""
+        made = TelegramDesk(name, options)
+        if other := next((one.name for one in self._desks if one.chat == made.chat), ""):
+            raise UsageError(f"place is the group of the desk {other} already; each desk needs its own.")
+        self._desks.append(made)
+        return made
 
     def routes(self) -> Sequence[BaseRoute]:
         if not self.settings.webhook:
@@ -98,7 +109,7 @@ class TelegramAdapter(Adapter):
         tasks = Tasks(self.name, context.log)
         key = self.settings.token.encode()
         me = Me(int(self.settings.token.partition(":")[0]), key=key)
-        intake = Intake(self.name, context.inbox, api, tasks, context.log, me)
+        intake = Intake(self.name, context.inbox, api, tasks, context.log, me, self._desks)
         sender = Sender(api, intake, context.files, context.locale)
         try:
             async with asyncio.timeout(_FIRST_SECONDS):
@@ -117,10 +128,14 @@ class TelegramAdapter(Adapter):
             raise
         running = _Running(api, context, tasks, intake, sender, Drafts(api, self.name, context.log))
         self._running = running
+        for desk in self._desks:
+            desk.open(Room(api, intake, sender, tasks, context))
         tasks.start(self._run(running, url), "updates")
 
     async def stop(self) -> None:
         running, self._running = self._running, None
+        for desk in self._desks:
+            desk.close()
         if running is not None:
             await running.tasks.close()
             await running.api.close()
@@ -173,6 +188,8 @@ class TelegramAdapter(Adapter):
 
         if not intake.me.username:
             intake.me = replace(await until_done(lambda: _identity(api), failed), key=intake.me.key)
+        for desk in self._desks:
+            await desk.check()
         await until_done(receive, failed)
         intake.log(
             "telegram.ready", channel=self.name, bot=intake.me.username, mode="webhook" if url else "polling"

@@ -48,11 +48,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of the Bot API. `file` is to be put into the field `slot`, by its content or its URL."""
+    """One call of the Bot API. `file` is to be put into the field `slot`, by its content or its URL.
+
+    `content` is what is in a file of our own making.
+    """
 
     method: str
     fields: Mapping[str, Any]
     file: Attachment | None = None
+    content: bytes = b""
 
     @property
     def slot(self) -> str:

@@ -23,7 +23,7 @@ from supportbot_telegram.content import content
 
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 
-_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?=\s|\Z)")
+COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?=\s|\Z)")
 _PAYLOAD = re.compile(r"/start\s+([A-Za-z0-9_-]{1,64})\s*\Z")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -100,7 +100,7 @@ def read(update: telegram.Update, channel: str, me: Me) -> Reading:
 
 def _written(message: telegram.Message, channel: str, me: Me) -> Reading:
     if message.migrate_to_chat_id:
-        moved = (_whole(message.chat.id), _whole(message.migrate_to_chat_id))
+        moved = (whole(message.chat.id), whole(message.migrate_to_chat_id))
         return Reading(note="telegram.group_moved", chat=str(moved[1]), moved=moved)
     found = _for_us(message, me) and content(message)
     if not found:
@@ -110,8 +110,8 @@ def _written(message: telegram.Message, channel: str, me: Me) -> Reading:
     started = _PAYLOAD.match(text)
     if started and message.text is not None:
         event = Event("start", {"payload": started[1]})
-        return Reading(_message(message, channel, id=_id(message), kind="event", event=event))
-    return Reading(_message(message, channel, id=_id(message), text=text, attachments=attachments))
+        return Reading(_message(message, channel, id=id_of(message), kind="event", event=event))
+    return Reading(_message(message, channel, id=id_of(message), text=text, attachments=attachments))
 
 
 def _edited(message: telegram.Message, channel: str, me: Me) -> Reading:
@@ -123,9 +123,9 @@ def _edited(message: telegram.Message, channel: str, me: Me) -> Reading:
         raise Unreadable("the edited message has no edit_date")
     # two edits within one second have the same date
     words = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
-    id = f"{_id(message)}.edit.{int(message.edit_date.timestamp())}.{words}"
+    id = f"{id_of(message)}.edit.{int(message.edit_date.timestamp())}.{words}"
     text = _to_the_point(text, message, me)
-    return Reading(_message(message, channel, id=id, kind="message.edited", target=_id(message), text=text))
+    return Reading(_message(message, channel, id=id, kind="message.edited", target=id_of(message), text=text))
 
 
 def _message(
@@ -144,8 +144,8 @@ def _message(
     return Message(
         address=_address(channel, message.chat, message),
         id=id,
-        user=_user(sender),
-        text=_text(text),
+        user=user_of(sender),
+        text=text_of(text),
         kind=kind,
         event=event,
         attachments=attachments,
@@ -169,7 +169,7 @@ def _concerns(message: telegram.Message, me: Me) -> bool:
     if not me.username:
         raise Unready
     text = message.text if message.text is not None else message.caption or ""
-    command = _COMMAND.match(text)
+    command = COMMAND.match(text)
     if command:
         return not command[2] or command[2].lower() == me.username.lower()
     if _mentions(message, me):
@@ -194,7 +194,7 @@ def _mentions(message: telegram.Message, me: Me) -> Sequence[telegram.MessageEnt
 
 def _to_the_point(text: str, message: telegram.Message, me: Me) -> str:
     """The text without the bot's name: `/help@bot` is `/help`, and in a group `@bot hello` is `hello`."""
-    command = _COMMAND.match(text)
+    command = COMMAND.match(text)
     if command and (command[2] or "").lower() == me.username.lower() and me.username:
         return f"/{command[1]}{text[command.end() :]}"
     if message.chat.type == "private" or text not in (message.text, message.caption):
@@ -213,26 +213,26 @@ def _pressed(query: telegram.CallbackQuery, channel: str, me: Me) -> Reading:
     """`data` is what `callback_data` made."""
     locale = _locale(query.from_user)
     if query.message is None or not query.data or query.from_user.is_bot:
-        return Reading(press=Press(_text(query.id), locale))
+        return Reading(press=Press(text_of(query.id), locale))
     press, user, thread, _ = [*query.data.split("|"), "", "", ""][:4]
     origin = origin_of(query.data, me.key)
     under = query.message
     seen = under if isinstance(under, telegram.Message) and under.is_accessible else None
     foreign = user not in ("", str(query.from_user.id))
     answered = Press(
-        query=_text(query.id),
+        query=text_of(query.id),
         locale=locale,
         foreign=foreign,
         data=query.data,
-        chat=_whole(under.chat.id),
-        message=_whole(under.message_id),
+        chat=whole(under.chat.id),
+        message=whole(under.message_id),
         under=seen.to_dict() if seen else {},
     )
     action = Action(press=press)
     message = Message(
         address=Address(channel, origin, thread) if origin else _address(channel, under.chat, seen, thread=thread),
         id=action.key(str(query.from_user.id)),
-        user=_user(query.from_user),
+        user=user_of(query.from_user),
         kind="action",
         action=action,
         locale=locale,
@@ -287,16 +287,16 @@ def _membership(change: telegram.ChatMemberUpdated) -> Reading:
 
 def _address(channel: str, chat: telegram.Chat, message: telegram.Message | None, *, thread: str = "") -> Address:
     if message is not None:
-        thread = str(_whole(message.message_thread_id)) if message.is_topic_message else ""
-    return Address(channel, str(_whole(chat.id)), thread)
+        thread = str(whole(message.message_thread_id)) if message.is_topic_message else ""
+    return Address(channel, str(whole(chat.id)), thread)
 
 
-def _id(message: telegram.Message) -> str:
-    return f"{_whole(message.chat.id)}.{_whole(message.message_id)}"
+def id_of(message: telegram.Message) -> str:
+    return f"{whole(message.chat.id)}.{whole(message.message_id)}"
 
 
-def _user(user: telegram.User) -> User:
-    return User(str(_whole(user.id)), _CONTROL.sub(" ", _text(user.full_name)).strip())
+def user_of(user: telegram.User) -> User:
+    return User(str(whole(user.id)), _CONTROL.sub(" ", text_of(user.full_name)).strip())
 
 
 def _locale(user: telegram.User) -> str:
@@ -304,13 +304,13 @@ def _locale(user: telegram.User) -> str:
     return code if isinstance(code, str) and _LANGUAGE.match(code) else ""
 
 
-def _whole(value: object) -> int:
+def whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Unreadable("an id is not a number")
     return value
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     if not isinstance(value, str):
         raise Unreadable("a text is not text")
     value.encode()  # half a character cannot be stored: UnicodeEncodeError

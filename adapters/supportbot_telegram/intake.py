@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import telegram
 
 from supportbot import Inbox
 from supportbot_telegram import presses
 from supportbot_telegram.api import Api
-from supportbot_telegram.inbound import Me, Reading, Unready, read
+from supportbot_telegram.desk_inbound import Seen, seen
+from supportbot_telegram.inbound import NOTHING, Me, Reading, Unready, read
 from supportbot_telegram.tasks import Log, Tasks
 
 _KEPT = 64_000
 _REMEMBERED = 10_000
 
 
+class DeskDoor(Protocol):
+    """The way in of one desk, whose group is `chat`."""
+
+    chat: int
+
+    async def take(self, what: Seen) -> None:
+        """Returns once it may be forgotten. Raises StoreError."""
+
+
 @dataclass(slots=True)
 class Intake:
     """The way in of one channel. `moved` knows the groups that have become supergroups: {old chat: new chat},
-    `locales` the languages of those who wrote last: {user: locale}."""
+    `locales` the languages of those who wrote last: {user: locale}. A group that is one of the `desks` is never a
+    customer's place."""
 
     channel: str
     inbox: Inbox
@@ -31,22 +42,37 @@ class Intake:
     tasks: Tasks
     log: Log
     me: Me
+    desks: Sequence[DeskDoor] = ()
     moved: dict[int, int] = field(default_factory=dict)
     locales: dict[str, str] = field(default_factory=dict)
 
     async def take(self, raw: Mapping[str, Any]) -> None:
         """Returns once the update may be forgotten. Raises StoreError, and Unready (see `inbound`)."""
         try:
-            reading = read(telegram.Update.de_json(dict(raw)), self.channel, self.me)
+            update = telegram.Update.de_json(dict(raw))
+            desk = self._desk(update)
+            what = seen(update, self.me) if desk is not None else None
+            reading = read(update, self.channel, self.me) if what is None else NOTHING
         except Unready:
             raise
         except Exception as error:  # noqa: BLE001 - named boundary: an update that cannot be read is kept as it is
             await self._set_aside(raw, error)
             return
+        if desk is not None and what is not None:
+            await desk.take(what)
+            return
         receipt = await self.inbox.receive(reading.message) if reading.message is not None else None
         if reading.message is not None and reading.message.locale:
             self._remember(reading.message.user.id, reading.message.locale)
         self._follow(reading, fresh=receipt is not None and receipt.fresh)
+
+    def _desk(self, update: telegram.Update) -> DeskDoor | None:
+        """The desk whose group it is about; that a group moves is for everybody to know."""
+        chat, message = update.effective_chat, update.message
+        if chat is None or (message is not None and message.migrate_to_chat_id):
+            return None
+        found = (desk for desk in self.desks if chat.id in (desk.chat, self.moved.get(desk.chat)))
+        return next(found, None)
 
     def _remember(self, user: str, locale: str) -> None:
         self.locales.pop(user, None)

@@ -89,7 +89,7 @@ class Sender:
         """Sends one message, simpler if need be, and returns its id."""
         while True:
             try:
-                sent = await self.api.call(request.method, await self._filled(request))
+                sent = await self.api.call(request.method, await self.filled(request))
             except ChatMigrated as error:
                 chat = int(request.fields["chat_id"])
                 if chat in self.intake.moved.values():
@@ -106,8 +106,8 @@ class Sender:
                 self._note_keyboard(request)
                 return f"{request.fields['chat_id']}.{sent['message_id']}" if _numbered(sent) else ""
 
-    async def _filled(self, request: Request) -> Mapping[str, Any]:
-        """The request's fields, with the content or address of its file."""
+    async def filled(self, request: Request) -> Mapping[str, Any]:
+        """The request's fields, with the content or address of its file. Raises ChannelRefused if that is lost."""
         fields = dict(request.fields)
         if (new := self.intake.moved.get(fields["chat_id"])) is not None:
             fields = _elsewhere(fields, new)
@@ -115,7 +115,9 @@ class Sender:
         if file is None:
             return fields
         fields[request.slot] = file.url
-        if file.digest:
+        if request.content:
+            fields[request.slot] = telegram.InputFile(request.content, filename=file.name)
+        elif file.digest:
             try:
                 content = await self.files.read(file.digest)
                 fields[request.slot] = telegram.InputFile(content, filename=file.name)

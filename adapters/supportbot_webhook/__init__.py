@@ -2,7 +2,8 @@
 
 A request's way: cap the size, verify the raw bytes, parse, store, and only then say 202. With `?wait=S` the answer is
 held back for the caller; it counts as delivered only once the bytes are with the transport and the caller is still
-there, otherwise it goes to the callback.
+there, otherwise it goes to the callback. What names a handoff in the place of a conversation is what an agent did at a
+desk of this channel.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
-import httpx2
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from supportbot import (
+    Act,
     Adapter,
     Capabilities,
-    ChannelBusy,
     ChannelContext,
-    ChannelRefused,
     Conflict,
+    Desk,
+    DeskInbox,
     Inbox,
     Message,
     Outgoing,
     Receipt,
+    StoreBusy,
     StoreError,
     UsageError,
     Waiting,
@@ -37,13 +39,14 @@ from supportbot.doors import RETRY_AFTER, Door, Refused, answer, read_body
 from supportbot.options import Options
 from supportbot.webhooks import (
     RETRY_DELAYS,
-    SignedEndpoint,
     Unsigned,
     check_secret,
     check_url,
     outgoing_object,
     verify,
 )
+from supportbot_webhook.callback import Callback
+from supportbot_webhook.desk import WebhookDesk
 from supportbot_webhook.inbound import Malformed, parse
 
 __all__ = ["WebhookAdapter"]
@@ -60,8 +63,6 @@ _OPTIONS = (
     "body_limit",
     "text_limit",
 )
-_PATIENCE = 2
-"""Tries after which a message that the endpoint calls wrong is a dead letter, so that it does not hold up the chat."""
 
 
 class WebhookAdapter(Adapter):
@@ -71,48 +72,47 @@ class WebhookAdapter(Adapter):
         super().__init__(name, options)
         read = Options(name, options, _OPTIONS)
         self.secrets = _secrets(read)
-        callback, secret = read.get("callback_url"), read.get("callback_secret")
-        self.callback_url = str(check_url(callback, read.place("callback_url"))) if callback else ""
-        self.callback_secret = check_secret(secret, read.place("callback_secret")) if secret else self.secrets[0]
-        self.allow_private = read.flag("allow_private")
+        url, secret = read.get("callback_url"), read.get("callback_secret")
+        self.callback = Callback(
+            name,
+            str(check_url(url, read.place("callback_url"))) if url else "",
+            check_secret(secret, read.place("callback_secret")) if secret else self.secrets[0],
+            read.flag("allow_private"),
+        )
         self.body_limit = read.count("body_limit", BODY_LIMIT)
         self.text_limit = read.count("text_limit", TEXT_LIMIT)
         self.capabilities = Capabilities(
             buttons=True,
-            events=bool(self.callback_url),
+            events=bool(self.callback.url),
             burst_wait=read.duration("burst_wait", 0.0),
             retry_delays=RETRY_DELAYS,
         )
-        self.inbox: Inbox | None = None
-        self._client: httpx2.AsyncClient | None = None
-        self._endpoint: SignedEndpoint | None = None
+        self.desks: list[str] = []
+        self.context: ChannelContext | None = None
 
     def routes(self) -> Sequence[BaseRoute]:
         return (Route(f"/webhook/{self.name}", _Door(self), methods=["POST"], name=f"webhook:{self.name}"),)
 
+    def desk(self, name: str, options: Mapping[str, Any]) -> Desk:
+        """Any number of desks share the callback; what agents do names the handoff, so each finds its own."""
+        if unknown := sorted(str(key) for key in options):
+            raise UsageError(f"{unknown[0]} is not known; a desk on a webhook has no options of its own.")
+        if not self.callback.url:
+            raise UsageError(f"channel: channels.{self.name} needs a callback_url, to which a desk's handoffs go.")
+        self.desks.append(name)
+        return WebhookDesk(name, self.callback)
+
     async def start(self, context: ChannelContext) -> None:
-        if self.callback_url:
-            self._client = context.http(self.allow_private)
-            self._endpoint = SignedEndpoint(self.callback_url, self.callback_secret, self._client)
-        self.inbox = context.inbox
+        self.callback.open(context)
+        self.context = context
 
     async def stop(self) -> None:
-        self.inbox = None
-        self._endpoint = None
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        self.context = None
+        await self.callback.close()
 
     async def send(self, outgoing: Outgoing) -> str:
         """Posts to the callback; webhook-id is the message's id over all tries."""
-        if self.callback_url and self._endpoint is None:
-            raise ChannelBusy(f"Channel {self.name} is not running.")
-        if self._endpoint is None:
-            raise ChannelRefused(
-                f"The caller who waited for this has gone, and channels.{self.name} has no callback_url to send it to."
-            )
-        patient = outgoing.attempt < _PATIENCE
-        await self._endpoint.post(outgoing.id, outgoing_object(outgoing), patient=patient)
+        await self.callback.post(outgoing, outgoing_object(outgoing))
         return ""
 
 
@@ -132,21 +132,26 @@ class _Door(Door):
         body = await read_body(headers.get("content-length", "0"), receive, adapter.body_limit)
         message = self._authentic(headers, body)
         seconds = _wait_seconds(scope["query_string"])
-        inbox = adapter.inbox
-        if inbox is None:
+        context = adapter.context
+        if context is None:
             raise Refused(503, "This channel is not running; try again later.", RETRY_AFTER)
+        if isinstance(message, Act):
+            await _store_act(context.desks, adapter.desks, message)
+            await answer(send, 202, {"accepted": True, "id": message.id})
+            return
+        inbox = context.inbox
         if seconds is not None:
             async with inbox.wait_for(message) as waiting:
                 await self._wait(inbox, waiting, message, seconds, receive, send)
             return
-        if not adapter.callback_url:
+        if not adapter.callback.url:
             raise Refused(
                 400, "This channel has no callback_url, so ask for the reply with ?wait=30 (1 to 30 seconds)."
             )
         await _store(inbox, message)
         await answer(send, 202, {"accepted": True, "id": message.id})
 
-    def _authentic(self, headers: Mapping[str, str], body: bytes) -> Message:
+    def _authentic(self, headers: Mapping[str, str], body: bytes) -> Message | Act:
         adapter = self._adapter
         try:
             verify(adapter.secrets, headers, body)
@@ -188,7 +193,27 @@ async def _store(inbox: Inbox, message: Message) -> Receipt:
             409, f"The id {message.id!r} was used before with another body; give every message its own."
         ) from None
     except StoreError:
-        raise Refused(503, "The message could not be stored; send it again later.", RETRY_AFTER) from None
+        raise _not_stored() from None
+
+
+async def _store_act(inbox: DeskInbox, desks: Sequence[str], act: Act) -> None:
+    """Stores it for the one desk of this channel at which the handoff stands."""
+    busy = False
+    for desk in desks:
+        try:
+            if await inbox.act(desk, act):
+                return
+        except StoreBusy:  # a handoff is on its way to this desk, perhaps this one
+            busy = True
+        except StoreError:
+            raise _not_stored() from None
+    if busy:
+        raise _not_stored()
+    raise Refused(404, f"There is no handoff {act.handoff!r} at a desk of this channel.")
+
+
+def _not_stored() -> Refused:
+    return Refused(503, "The message could not be stored; send it again later.", RETRY_AFTER)
 
 
 async def _unless(gone: asyncio.Task[None], waiting: Waiting, seconds: float) -> tuple[Outgoing, ...]:

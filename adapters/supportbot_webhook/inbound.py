@@ -1,4 +1,4 @@
-"""From the bytes of a signed request to a Message, or one sentence that names the field at fault.
+"""From the bytes of a signed request to a Message or an agent's Act, or one sentence that names the field at fault.
 
 Strict on purpose: two readers of one body must never understand different things, so a key that stands twice, a
 number that is no number, half a character and nesting without end are refused. Keys that are not known are ignored.
@@ -11,9 +11,10 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
-from supportbot import Action, Address, Attachment, Event, Message, User
+from supportbot import Act, Action, Address, Attachment, Event, Message, User
 
 ID_LIMIT = 255
 NAME_LIMIT = 500
@@ -23,7 +24,17 @@ DATA_LIMIT = 32_000
 PROOF_LIMIT = 8_000
 
 _DECISIONS = {"approval.granted": "approved", "approval.denied": "denied"}
-_FROM_HUMANS = ("human.message", "handoff.claimed", "handoff.resolved", "handoff.returned", *_DECISIONS)
+_ACTS: Mapping[str, Any] = {
+    "human.message": "message",
+    "human.note": "note",
+    "handoff.claimed": "claim",
+    "handoff.released": "release",
+    "handoff.transferred": "transfer",
+    "handoff.returned": "return",
+    "handoff.resolved": "resolve",
+}
+_FROM_HUMANS = (*_ACTS, *_DECISIONS)
+_NEEDS_WORDS = ("message", "human.message", "human.note")
 KINDS = ("message", "action", "event", *_FROM_HUMANS)
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}\Z")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -38,27 +49,33 @@ class Malformed(Exception):
         self.status = status
 
 
-def parse(body: bytes, channel: str, *, text_limit: int) -> Message:
-    """The message in `body`; raises Malformed."""
+def parse(body: bytes, channel: str, *, text_limit: int) -> Message | Act:
+    """What is in `body`: an Act if it names a handoff in the place of a conversation. Raises Malformed."""
     fields = _Fields(read_object(body))
     kind = fields.kind()
+    received = (
+        fields.act(kind, text_limit) if fields.is_of_a_desk() else _message(fields, kind, channel, text_limit)
+    )
+    if kind in _NEEDS_WORDS and not received.text and not received.attachments:
+        raise Malformed(f"text is missing or empty: a {kind} needs text or attachments.")
+    return received if isinstance(received, Act) else replace(received, digest=hashlib.sha256(body).hexdigest())
+
+
+def _message(fields: _Fields, kind: Any, channel: str, text_limit: int) -> Message:
     human = kind in _FROM_HUMANS
-    message = Message(
+    return Message(
         address=Address(channel, fields.name("conversation")),
         id=fields.name("id"),
         user=fields.user(needed=not human),
         text=fields.text(text_limit),
         kind="call" if kind in _DECISIONS else kind,
         action=fields.action() if kind == "action" else None,
-        event=fields.event() if kind == "event" else fields.decision() if kind in _DECISIONS else None,
+        event=fields.happened(kind),
         attachments=fields.attachments(),
         locale=fields.locale(),
-        digest=hashlib.sha256(body).hexdigest(),
         proof="" if human else fields.proof(),
+        shown=human and fields.shown(),
     )
-    if kind in ("message", "human.message") and not message.text and not message.attachments:
-        raise Malformed(f"text is missing or empty: a {kind} needs text or attachments.")
-    return message
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------
@@ -119,8 +136,39 @@ class _Fields:
             raise Malformed(f"type must be one of {', '.join(KINDS)}.")
         return kind
 
+    def is_of_a_desk(self) -> bool:
+        """Whether it is about a handoff, by the handoff's own name."""
+        return self._fields.get("conversation") is None and self._fields.get("handoff") is not None
+
+    def act(self, kind: str, text_limit: int) -> Act:
+        """What an agent did at a desk."""
+        if kind not in _ACTS:
+            raise Malformed(
+                f"type must be one of {', '.join(_ACTS)} where a handoff is named, or name a conversation."
+            )
+        return Act(
+            id=self.name("id"),
+            agent=self.user(needed=True),
+            kind=_ACTS[kind],
+            handoff=self.name("handoff"),
+            text=self.text(text_limit),
+            attachments=self.attachments(),
+            to=self.to() if kind == "handoff.transferred" else "",
+            shown=self.shown(),
+        )
+
     def name(self, field: str) -> str:
         return _name(self._fields, field, field)
+
+    def to(self) -> str:
+        """The desk or agent that a handoff is given to, "" for anybody."""
+        return self.name("to") if self._fields.get("to") else ""
+
+    def shown(self) -> bool:
+        found = self._fields.get("shown", False)
+        if not isinstance(found, bool):
+            raise Malformed("shown must be true or false.")
+        return found
 
     def text(self, limit: int) -> str:
         text = _string(self._fields, "text", "text")
@@ -144,6 +192,14 @@ class _Fields:
         if len(proof) > PROOF_LIMIT:
             raise Malformed(f"user.identity is longer than {PROOF_LIMIT:,} characters.")
         return proof
+
+    def happened(self, kind: str) -> Event | None:
+        """What came without words: an event, a transfer or a decision."""
+        if kind == "handoff.transferred":
+            return Event("transfer", {"to": self.to()})
+        if kind in _DECISIONS:
+            return self.decision()
+        return self.event() if kind == "event" else None
 
     def decision(self) -> Event:
         """A colleague's decision on a call that waits for one."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from supportbot import assembly
+from supportbot import assembly, deskroom
 from supportbot.cli import looks
 from supportbot.config import BotFiles, Finding, flow_findings, load, resolve_model_key
 from supportbot.errors import ConfigError, Problem
 from supportbot.prompts import Prompts, Situation
+from supportbot.protocols import Adapter
 from supportbot.sandbox import TemplateFailed, Templates
 from supportbot.toolroom import ToolRoom
 from supportbot.tools import Toolbox
@@ -55,6 +56,8 @@ def _deeper(files: BotFiles) -> tuple[Finding, ...]:
     problems: list[Problem] = []
     tools = _tried(lambda: ToolRoom(files, lambda *args, **facts: None), problems)
     adapters = _tried(lambda: assembly.adapters(files), problems)
+    if adapters is not None:
+        _tried(lambda: deskroom.desks(files, adapters), problems)
     for part in (assembly.database, assembly.articles, assembly.own_files):
         _tried(lambda part=part: part(files), problems)  # type: ignore[misc]  # mypy cannot type the default
     if problems:
@@ -65,6 +68,7 @@ def _deeper(files: BotFiles) -> tuple[Finding, ...]:
         *_no_proof(files, tools.box),
         *([Finding("warning", files.problem(("tools", "mcp"), tools.missing))] if tools.missing else []),
         *_prompts(files),
+        *_channels(files, adapters),
         *looks.warnings(files, adapters),
     )
 
@@ -91,6 +95,14 @@ def _no_proof(files: BotFiles, box: Toolbox) -> Iterator[Finding]:
         yield Finding("warning", files.problem(("identity",), told))
 
 
+def _channels(files: BotFiles, adapters: Mapping[str, Adapter]) -> Iterator[Finding]:
+    """What a channel finds when it tries itself."""
+    for name, adapter in adapters.items():
+        key = "mapping" if "mapping" in files.config.channels[name].options else "type"
+        for sentence in adapter.check():
+            yield Finding("error", files.problem(("channels", name, key), sentence))
+
+
 def _prompts(files: BotFiles) -> Iterator[Finding]:
     """What goes wrong when the prompts are written as they would be for a customer."""
     persona = files.persona
@@ -115,9 +127,10 @@ def _prompts(files: BotFiles) -> Iterator[Finding]:
 
 def _summary(files: BotFiles, findings: int) -> str:
     key = "with a model key" if resolve_model_key(files.config, files.env) else "no model key: it runs offline"
-    flows, channels = len(files.flows.flows), len(files.config.channels)
+    flows, channels, desks = len(files.flows.flows), len(files.config.channels), len(files.config.desks)
+    places = _counted(channels, "channel") + (f", {_counted(desks, 'desk')}" if desks else "")
     done = "no findings" if not findings else _counted(findings, "finding")
-    return f"{done}: {_counted(flows, 'flow')}, {_counted(channels, 'channel')}, {key}"
+    return f"{done}: {_counted(flows, 'flow')}, {places}, {key}"
 
 
 def _counted(number: int, what: str) -> str:

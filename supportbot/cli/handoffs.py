@@ -83,20 +83,62 @@ def give_back(
     _act("handoff.returned", id, text, config, store, agent)
 
 
-def _act(kind: MessageKind, id: str, text: str, config: Path, store: Path | None, agent: str) -> None:
+@app.command()
+def release(id: Id, config: ConfigPath = Path("config.yaml"), store: StorePath = None, agent: Agent = "") -> None:
+    """Put a claimed handoff back for others."""
+    _act("handoff.released", id, "", config, store, agent)
+
+
+@app.command()
+def transfer(
+    id: Id,
+    to: Annotated[str, typer.Argument(help="A desk, or an agent of the desk where it stands.")],
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    agent: Agent = "",
+) -> None:
+    """Give a handoff to another desk or agent."""
+    _act("handoff.transferred", id, "", config, store, agent, to=to)
+
+
+@app.command()
+def note(
+    id: Id,
+    text: Annotated[str, typer.Argument(help="What colleagues should know; the customer never sees it.")],
+    config: ConfigPath = Path("config.yaml"),
+    store: StorePath = None,
+    agent: Agent = "",
+) -> None:
+    """Leave a note for colleagues."""
+    _act("human.note", id, text, config, store, agent)
+
+
+_DONE = {
+    "handoff.claimed": "claimed",
+    "human.message": "answered",
+    "handoff.resolved": "resolved",
+    "handoff.returned": "returned to the bot",
+    "handoff.released": "released",
+    "handoff.transferred": "transferred",
+    "human.note": "noted",
+}
+
+
+def _act(
+    kind: MessageKind, id: str, text: str, config: Path, store: Path | None, agent: str, *, to: str = ""
+) -> None:
     import asyncio
 
     from supportbot.errors import UsageError
 
-    if kind == "human.message" and not text.strip():
-        raise UsageError("There is nothing to say to the customer: the text is empty.")
+    if kind in ("human.message", "human.note") and not text.strip():
+        raise UsageError("There is nothing to say: the text is empty.")
     path = database(config, store)
     handoff = asyncio.run(_find(path, id))
     if not handoff.open:
         raise UsageError(f"{handoff.id} has ended ({handoff.status}): its conversation is the bot's again.")
-    running = asyncio.run(_send(path, handoff, kind, text, agent or getpass.getuser()))
-    done = {"handoff.claimed": "claimed", "human.message": "answered", "handoff.resolved": "resolved"}
-    typer.echo(f"{handoff.id} {done.get(kind, 'returned to the bot')}")
+    running = asyncio.run(_send(path, handoff, kind, text, agent or getpass.getuser(), to))
+    typer.echo(f"{handoff.id} {_DONE[kind]}")
     if not running:
         typer.echo("No server runs on this database: it takes effect when `supportbot serve` runs next.", err=True)
 
@@ -113,11 +155,11 @@ async def _find(path: Path, id: str) -> Handoff:
         await store.close()
 
 
-async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agent: str) -> bool:
+async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agent: str, to: str) -> bool:
     import secrets
 
     from supportbot.cli.acting import address_of, deliver
-    from supportbot.types import Message, User
+    from supportbot.types import Event, Message, User
 
     message = Message(
         address=await address_of(path, handoff.conversation),
@@ -125,5 +167,6 @@ async def _send(path: Path, handoff: Handoff, kind: MessageKind, text: str, agen
         user=User(agent, agent),
         text=text,
         kind=kind,
+        event=Event("act", {"handoff": handoff.id, **({"to": to} if to else {})}),
     )
     return await deliver(path, message)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -170,13 +170,14 @@ def handoff_list(config: Path, store: Path | None, everything: bool, *, as_json:
         typer.echo("no handoffs" if everything else "no open handoffs")
         return
     _table(
-        ("id", "status", "agent", "reason", "since (UTC)", "detail"),
+        ("id", "status", "desk", "agent", "reason", "since (UTC)", "detail"),
         [
             (
                 row.id[:14],
                 row.status,
-                row.agent or "-",
-                row.reason,
+                row.desk or "-",
+                row.agent or (f"({row.assignee})" if row.assignee else "-"),
+                row.reason + (f" ({row.priority})" if row.priority != "normal" else ""),
                 explaining.at(row.requested_at),
                 row.detail[:60],
             )
@@ -197,10 +198,29 @@ def handoff_show(config: Path, store: Path | None, id: str, *, as_json: bool) ->
     typer.echo(f"{found.id} · {found.status}" + (f" by {found.agent}" if found.agent else ""))
     typer.echo(f"customer: {found.user.name or found.user.id}")
     typer.echo(f"why: {found.detail} ({found.reason})")
+    for name, value in _about(found):
+        typer.echo(f"{name}: {explaining.clean(value)}")
     typer.echo(
         f"asked at {explaining.at(found.requested_at)}, to be claimed by {explaining.at(found.deadline)} (UTC)"
     )
     typer.echo(f"summary:\n{found.summary or '(none)'}\n\nconversation:\n{explaining.transcript(turns)}")
+
+
+def _about(handoff: Handoff) -> Iterator[tuple[str, str]]:
+    """What not every handoff has."""
+    if handoff.priority != "normal" or handoff.tags:
+        yield "priority", f"{handoff.priority} {' '.join(f'#{tag}' for tag in handoff.tags)}".strip()
+    if handoff.desk:
+        yield "desk", " → ".join(handoff.desks) or handoff.desk
+    if handoff.assignee:
+        yield "offered to", handoff.assignee
+    if handoff.slots:
+        yield "gathered", ", ".join(f"{name} {value}" for name, value in handoff.slots.items())
+    if handoff.reopened:
+        yield "opened again", f"{handoff.reopened} time(s)"
+    if handoff.rating:
+        yield "rated", f"{handoff.rating} of 5"
+    yield from (("note", note) for note in handoff.internal)
 
 
 def explain(config: Path, store: Path | None, id: str, turns: int, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -19,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from supportbot.quantities import DURATION_SCHEMA, Dollars, Size, Wait, Whole, seconds
+from supportbot.handofffiles import HoursSettings, RuleList
+from supportbot.quantities import DURATION_SCHEMA, Dollars, NoWait, Size, Wait, Whole, seconds
 from supportbot.shapes import Secret, Section, Text, Url, misplaced
 from supportbot.toolfiles import McpServer, Rules, ServerName, ToolName
 
@@ -49,7 +51,13 @@ def _store(text: str) -> str:
     return text
 
 
+def _id(value: object) -> object:
+    """Ids may be written as numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 ChannelName = Annotated[str, AfterValidator(_channel_name)]
+AgentName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class BotSettings(Section):
@@ -212,9 +220,23 @@ class ChannelSettings(BaseModel):
 
 class HandoffSettings(Section):
     deadline: Wait = 900.0
-    """How long a customer waits for a human before the bot speaks up again."""
+    """How long a customer waits for a human before the bot speaks up again; in business hours, if there are any."""
     ceiling: Wait = 86400.0
     """How long the bot stays silent at most once a human has taken over."""
+    answer: NoWait = 3600.0
+    """How long a customer waits for a word once a human has claimed it, before others are called; 0 for ever."""
+    reopen: NoWait = 0.0
+    """How long after a resolve the customer's words open the handoff again; 0 for never."""
+    rating: bool = False
+    """true: the customer is asked how content they are once a human has resolved it."""
+    contact: Text | None = None
+    """The flow in which a customer who waits can leave a contact."""
+    brief: Literal["off", "extract", "model"] = "extract"
+    """The suggested reply that the human gets: none, out of the articles, or with the summary by the model."""
+    hours: HoursSettings | None = None
+    """When humans are there; around the clock if left out."""
+    rules: RuleList = ()
+    """What calls a human by itself; the first rule that holds decides."""
     notify_url: Url | None = None
     """An address that is told of every handoff."""
     notify_secret: Secret | None = None
@@ -229,6 +251,62 @@ class HandoffSettings(Section):
         if self.notify_url and self.notify_secret is None:
             raise misplaced("'notify_url' needs a notify_secret or notify_secret_file beside it", "notify_url")
         return self
+
+
+class AgentSettings(Section):
+    """A human agent of a desk."""
+
+    id: Annotated[str, BeforeValidator(_id), Field(min_length=1)]
+    """Their id where they work: a Slack or Telegram user id, an agent's number in the helpdesk."""
+    languages: tuple[Annotated[str, AfterValidator(_locale)], ...] = ()
+    """What they speak; every language if left out."""
+    tags: tuple[Text, ...] = ()
+    """What they know; everything if left out."""
+    capacity: Whole = Field(default=0, ge=0, le=1000)
+    """How many conversations they may have at once; 0 for any number."""
+
+
+_DESK_SCHEMA: dict[str, Any] = {"additionalProperties": True}
+
+
+class DeskSettings(Section):
+    """A desk; `options` are its channel's own keys, as they stand in the file."""
+
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: (schema["properties"].pop("options", None), schema.update(_DESK_SCHEMA))[
+            1
+        ]
+    )
+
+    channel: Text
+    """The channel on which its agents work."""
+    tags: tuple[Text, ...] = ()
+    """It takes handoffs that have one of these tags; all if left out."""
+    languages: tuple[Annotated[str, AfterValidator(_locale)], ...] = ()
+    """It takes customers of these languages; all if left out."""
+    channels: tuple[ChannelName, ...] = ()
+    """It takes customers of these channels; all if left out."""
+    hours: HoursSettings | None = None
+    """When its agents are there; as `handoff.hours` if left out."""
+    deadline: Wait | None = None
+    """How long a customer waits here before `otherwise`; as `handoff.deadline` if left out."""
+    otherwise: Text = "wait"
+    """What happens then: wait, contact (the customer is asked for one), return (the bot goes on), or another desk."""
+    assign: Literal["claim", "round_robin", "least_busy"] = "claim"
+    """Who gets it: who claims it first, or whoever is chosen in turn or has the fewest."""
+    agents: Mapping[AgentName, AgentSettings] = Field(default_factory=dict)
+    """The agents with their languages, tags and capacity, by name."""
+    told: Mapping[str, Text] = Field(default_factory=dict)
+    """What the customer is told, by language, in the place of the bot's own words."""
+    options: Mapping[str, Any] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "options" in data:
+            return data
+        own = {key: value for key, value in data.items() if key not in cls.model_fields}
+        return {key: value for key, value in data.items() if key in cls.model_fields} | {"options": own}
 
 
 class LimitsSettings(Section):
@@ -305,6 +383,8 @@ class Config(Section):
     """Where customers write, by name; the rest of a channel's keys belong to its adapter."""
     handoff: HandoffSettings = HandoffSettings()
     """Handing a conversation to a human."""
+    desks: Mapping[ChannelName, DeskSettings] = Field(default_factory=dict)
+    """Where humans work, by name; the keys that are not told here belong to the desk's channel."""
     limits: LimitsSettings = LimitsSettings()
     """Time and size."""
     attachments: AttachmentSettings = AttachmentSettings()

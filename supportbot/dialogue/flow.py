@@ -316,7 +316,15 @@ def _call(step: grammar.CallStep) -> Call:
 
 def _handoff(step: grammar.HandoffStep) -> HandOver:
     body: Any = step.handoff
-    return HandOver(body.reason, _wording(body.say), step.name or "")
+    return HandOver(
+        body.reason,
+        _wording(body.say),
+        step.name or "",
+        body.tags,
+        body.priority,
+        body.desk or "",
+        body.gather or "",
+    )
 
 
 _COMPILERS: Mapping[type, Callable[[Any], Step]] = {

@@ -295,6 +295,10 @@ class HandoffBody(Part):
 
     reason: Annotated[str, Field(min_length=1)]
     say: Text | None = None
+    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    priority: Literal["normal", "high", "urgent"] = "normal"
+    desk: Annotated[str, Field(min_length=1)] | None = None
+    gather: Name | None = None
 
 
 def _handoff_body(value: Any, handler: Any) -> HandoffBody:

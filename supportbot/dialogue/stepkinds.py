@@ -10,6 +10,7 @@ from supportbot.dialogue.expr import Expr
 from supportbot.dialogue.slots import SlotSpec
 from supportbot.dialogue.values import Value
 from supportbot.dialogue.wording import Wording
+from supportbot.types import Priority
 
 Path = tuple[int | str, ...]
 
@@ -116,9 +117,15 @@ class SubFlow:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
+    """`gather` is the flow that asks for more while the customer waits."""
+
     reason: str
     say: Wording | None = None
     name: str = ""
+    tags: tuple[str, ...] = ()
+    priority: Priority = "normal"
+    desk: str = ""
+    gather: str = ""
 
 
 @dataclass(frozen=True, slots=True)

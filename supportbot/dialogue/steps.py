@@ -31,7 +31,7 @@ from supportbot.dialogue.running import Going, Met, NeedModel, NeedTool, Run, as
 from supportbot.dialogue.schema import schema_of
 from supportbot.dialogue.slots import Valid, validate_value
 from supportbot.dialogue.values import plain, resolve
-from supportbot.types import Frame, ModelAnswer, ModelFailed, Reply, ToolResult
+from supportbot.types import Frame, HandOff, ModelAnswer, ModelFailed, Reply, ToolResult
 
 
 def _run_ask(run: Run, step: Ask) -> Path | None:
@@ -207,7 +207,11 @@ def _run_handoff(run: Run, step: HandOver) -> Path | None:
     )
     if text:
         run.replies.append(Reply(text))
+    flow = run.top.flow
     run.hand_over("flow", detail, told=bool(text))
+    run.handoff = HandOff(
+        "flow", detail, bool(text), step.tags, step.priority, step.desk, step.gather, cause={"flow": flow}
+    )
     return None
 
 

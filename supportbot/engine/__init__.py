@@ -10,7 +10,7 @@ Rules:
 """
 
 from supportbot.engine.arriving import batch
-from supportbot.engine.desk import CEILING, DEADLINE
+from supportbot.engine.handing import CEILING, DEADLINE
 from supportbot.engine.script import Moment, Script
 from supportbot.engine.turn import MAX_ATTEMPTS, take_turn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supportbot import tokens
@@ -19,12 +19,14 @@ from supportbot.types import (
     Button,
     ChatMessage,
     FlowState,
+    HandOff,
     Handoff,
     Identity,
     Inbound,
     Message,
     Outcome,
     OutgoingKind,
+    Post,
     Reply,
     Result,
     Standing,
@@ -38,6 +40,19 @@ from supportbot.types import (
     User,
     WaitingCall,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A handoff that this turn has opened and not settled yet: why, and what the customer is told (`notice` is a text's
+    key, `say` a rule's own words by locale). `quiet`: nothing, a human is there or tells them."""
+
+    command: HandOff
+    notice: str = "handoff_told"
+    say: Mapping[str, str] = field(default_factory=dict)
+    reopened: bool = False
+    quiet: bool = False
+
 
 EDITED = "[changed an earlier message to:]"
 _PRIVATE = "p"
@@ -120,6 +135,13 @@ class Draft:
         self.typed = 0
         self.withdrawn: list[str] = []
         self.handoff = start.handoff
+        self.opening: Opening | None = None
+        self.posts: list[Post] = []
+        self.misunderstood = False
+        self.rests = False
+        """The answer rests on an article, a tool or a flow."""
+        self.confidence: float | None = None
+        """The best article's score in this turn's search; None if there was none."""
         self.turn: list[ChatMessage] = []
         self.past: tuple[ChatMessage, ...] = ()
         self.recap = start.conversation.summary
@@ -268,6 +290,11 @@ class Draft:
     def trace(self, step: str, **facts: object) -> None:
         self._trace.append({"step": step, **facts})
 
+    @property
+    def steps(self) -> tuple[Mapping[str, Any], ...]:
+        """What was traced so far."""
+        return tuple(self._trace)
+
     def traces(self, steps: tuple[Mapping[str, Any], ...]) -> None:
         self._trace.extend(steps)
 
@@ -314,6 +341,7 @@ class Draft:
             turn=tuple(self.turn),
             replies=tuple(self.replies),
             events=tuple(self._events),
+            posts=tuple(self.posts),
             states=dict(self._states),
             reset=self._reset,
             handoff=changed,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from supportbot.dialogue import Advanced, Heard, NeedModel, NeedTool, Scene, advance, enter
-from supportbot.engine import calls, desk, identity
+from supportbot.engine import calls, identity
 from supportbot.engine.draft import Draft
+from supportbot.engine.handing import gathered, open_handoff
 from supportbot.engine.talk import Steps, situation
 from supportbot.texts import TEXTS
 from supportbot.types import (
@@ -80,8 +81,12 @@ def _land(draft: Draft, advanced: Advanced) -> None:
         draft.say(reply)
     draft.behind.clear()
     draft.move(advanced.state)
-    if advanced.handoff is not None:
-        desk.open_handoff(draft, advanced.handoff, slots=_shareable(draft, advanced.slots))
+    draft.rests = True
+    draft.misunderstood = draft.misunderstood or any(step.get("step") == "no answer" for step in advanced.trace)
+    if draft.handoff is not None and draft.handoff.open:
+        gathered(draft, _shareable(draft, advanced.slots))
+    elif advanced.handoff is not None:
+        open_handoff(draft, advanced.handoff, slots=_shareable(draft, advanced.slots))
 
 
 def _meet(draft: Draft, need: NeedTool | NeedModel) -> Steps:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Literal
 
 from supportbot.dialogue import calling
-from supportbot.engine import calls, desk
+from supportbot.engine import calls
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow
+from supportbot.engine.handing import open_handoff
 from supportbot.engine.talk import go_on_talking, step_up
 from supportbot.types import (
     CallTool,
@@ -88,7 +89,7 @@ def lost(draft: Draft, message: Message, detail: str) -> None:
         draft.change_call(replace(call, status="done"))
         if event.name == "finished":
             detail = f"{detail} {call.tool} came to: {_result(event).content[:300]}"
-    desk.open_handoff(draft, HandOff("unknown_outcome" if draft.moment.unsure else "error", detail))
+    open_handoff(draft, HandOff("unknown_outcome" if draft.moment.unsure else "error", detail))
 
 
 def after_flows(draft: Draft) -> Going:
@@ -160,9 +161,9 @@ def _expired(draft: Draft, call: WaitingCall) -> None:
     draft.trace("expired", tool=call.tool, call=call.id)
     if call.waits_for == "human":
         detail = f"Nobody decided in time whether {call.tool} may run."
-        desk.open_handoff(draft, HandOff("approval", detail), notice="approval_late")
+        open_handoff(draft, HandOff("approval", detail), notice="approval_late")
     elif call.waits_for == "tool":
-        desk.open_handoff(draft, HandOff("unknown_outcome", f"{call.tool} was started and has not ended in time."))
+        open_handoff(draft, HandOff("unknown_outcome", f"{call.tool} was started and has not ended in time."))
 
 
 def _result(event: Event) -> ToolResult:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from supportbot import texts
 from supportbot.dialogue import FlowBook, Words
+from supportbot.engine.terms import HandoffTerms
 from supportbot.history import Limits
 from supportbot.persona import Persona
 from supportbot.prompts import Prompts
@@ -29,7 +30,7 @@ class Proofs:
 class Script:
     """One version of the bot. `digest` names the version in traces; `has_model` is False when no key was found.
 
-    `handoff_deadline` and `handoff_ceiling` in seconds after the request. `count` gives a text's tokens.
+    `count` gives a text's tokens.
     `max_calls` bounds the model calls of one turn, `max_tool_calls` the tools it calls. A question whether a call may run
     is open for `consent_lasts` seconds, to a human for `approval_lasts`. `overdue` says what ends a message that nobody answered in time.
     """
@@ -54,8 +55,7 @@ class Script:
     approval_lasts: float = 86_400.0
     sees: bool = False
     """The model is shown the pictures that customers send."""
-    handoff_deadline: float = 900.0
-    handoff_ceiling: float = 86_400.0
+    handoff: HandoffTerms = field(default_factory=lambda: HandoffTerms())
     max_calls: int = 24
     max_tool_calls: int = 60
     max_message_chars: int = 8_000

@@ -9,9 +9,10 @@ from typing import Any
 
 from supportbot.consent import is_seen
 from supportbot.dialogue import waiting
-from supportbot.engine import calls, desk
+from supportbot.engine import calls
 from supportbot.engine.decisions import RESERVED, decision, offered_tools
 from supportbot.engine.draft import Draft
+from supportbot.engine.handing import open_handoff
 from supportbot.prompts import Situation
 from supportbot.types import (
     Answer,
@@ -67,7 +68,7 @@ def converse(draft: Draft, question: str) -> Generator[Effect, Result, Command |
     hits = yield from _search(draft, question)
     if not draft.script.has_model:
         if not (yield from _offline(draft, question, hits)):
-            desk.open_handoff(draft, HandOff("no_answer"))
+            open_handoff(draft, HandOff("no_answer"))
         return None
     return (yield from _talk(draft, question, hits))
 
@@ -99,7 +100,7 @@ def _talk(draft: Draft, question: str, hits: tuple[Hit, ...]) -> Generator[Effec
             return step_up(draft)
         if command is not None:
             return command
-    desk.open_handoff(draft, HandOff("error", f"The model made {draft.script.max_calls} calls without an answer."))
+    open_handoff(draft, HandOff("error", f"The model made {draft.script.max_calls} calls without an answer."))
     return None
 
 
@@ -118,6 +119,8 @@ def _search(draft: Draft, question: str) -> Generator[Effect, Result, tuple[Hit,
         return ()
     result = yield Search(question)
     hits = result.hits if isinstance(result, SearchResult) else ()
+    draft.confidence = max((hit.score for hit in hits), default=0.0)
+    draft.rests = draft.rests or bool(hits)
     draft.trace(
         "search", hits=[{"source": hit.source, "title": hit.title, "score": round(hit.score, 3)} for hit in hits]
     )
@@ -215,6 +218,7 @@ def _left_out(draft: Draft, group: list[ToolCall], why: str) -> None:
 
 def _called(draft: Draft, group: list[ToolCall]) -> Generator[Effect, Result, list[ToolResult]]:
     """One result for each call."""
+    draft.rests = True
     refused = [_spent(draft, call) for call in group]
     effects = tuple(
         CallTool(

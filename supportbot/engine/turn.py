@@ -18,12 +18,14 @@ from supportbot.dialogue import (
     understand,
     waiting,
 )
-from supportbot.engine import calls, desk, resuming
+from supportbot.engine import after, calls, hearing, owned, resuming, watching
 from supportbot.engine.arriving import OUTSIDE, batch, fetched
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
+from supportbot.engine.handing import open_handoff
 from supportbot.engine.past import trim
 from supportbot.engine.script import Moment, Script
+from supportbot.engine.settling import settle
 from supportbot.engine.talk import Steps, converse, extract
 from supportbot.types import (
     Action,
@@ -58,31 +60,32 @@ _UNREAD: Mapping[tuple[bool, bool], str] = {
 
 def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Effect, Result, Outcome]:
     """Runs one turn over `start.pending` (never empty). Yields effects and is sent their results."""
-    owned = start.handoff is not None and start.handoff.open
-    rows = batch(start.pending, everyone=moment.overdue or owned)
+    human = start.handoff is not None and start.handoff.open
+    rows = batch(start.pending, everyone=moment.overdue or human)
     draft = Draft(start, rows, script, moment)
     first = rows[0].message
     if first.kind == "call" or (first.kind == "timer" and _is_call_timer(first)):
         yield from _waited(draft, first)
     elif first.kind == "timer":
-        desk.timer(draft, first)
+        yield from owned.timer(draft, first)
     elif first.kind not in OUTSIDE:
-        desk.human(draft, first)
+        yield from owned.human(draft, first)
     elif all(row.message.kind == "event" for row in rows):
-        if owned:
-            desk.owned(draft)
+        if human:
+            yield from owned.owned(draft)
         else:
             yield from _event(draft, first)
     else:
         if not _given_up(moment):
             draft.batch, draft.unread = yield from fetched(draft.batch)
-        if owned:
-            desk.owned(draft)
+        if human:
+            yield from owned.owned(draft)
         elif all(row.message.kind == "message.deleted" for row in draft.batch):
-            desk.withdraw(draft)
+            hearing.withdraw(draft)
         else:
             yield from _customer(draft)
             _never_silent(draft)
+    yield from settle(draft)
     calls.tidy(draft)
     return draft.outcome()
 
@@ -126,7 +129,7 @@ def _event(draft: Draft, message: Message) -> Steps:
     """
     moment = draft.moment
     if moment.unsure:
-        desk.open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
+        open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
         return
     command = _started_by(draft, message)
     if command is not None and not moment.overdue and moment.attempt <= MAX_ATTEMPTS:
@@ -157,12 +160,12 @@ def _started_by(draft: Draft, message: Message) -> StartFlow | None:
 def _never_silent(draft: Draft) -> None:
     """A customer's turn that came to no words, such as a flow that only sets slots, goes to a human."""
     if not draft.replies and (draft.handoff is None or not draft.handoff.open):
-        desk.open_handoff(draft, HandOff("error", "The turn ended without an answer for the customer."))
+        open_handoff(draft, HandOff("error", "The turn ended without an answer for the customer."))
 
 
 def _customer(draft: Draft) -> Steps:
     limit = draft.script.limits.max_tokens // 2
-    desk.hear(draft)
+    hearing.hear(draft)
     draft.turn = [history.fit(message, limit, draft.script.count) for message in draft.turn]
     if _unable(draft):
         return
@@ -170,6 +173,8 @@ def _customer(draft: Draft) -> Steps:
     message = _pressed(draft, _joined(draft))
     if not draft.learned:
         draft.learn(_known_language(draft, message.text))
+    if after.rated(draft, message) or after.reopened(draft, message) or watching.before(draft, message):
+        return
     if not message.text and message.action is None and not message.attachments:
         _help(draft)
     elif message.action is not None and (not message.action.id or calls.closed(draft, message)):
@@ -189,6 +194,7 @@ def _customer(draft: Draft) -> Steps:
         calls.ask_again(draft)
         if not _seen(draft, message):
             _unread(draft, message, beside=True)
+        watching.after(draft, message)
 
 
 def _closed(draft: Draft) -> None:
@@ -203,7 +209,7 @@ def _closed(draft: Draft) -> None:
 
 def _seen(draft: Draft, message: Message) -> bool:
     """Whether the model can look at all that came with the message."""
-    images = desk.images(message)
+    images = hearing.images(message)
     return len(images) == len(message.attachments) and (not images or draft.script.sees)
 
 
@@ -223,14 +229,14 @@ def _unable(draft: Draft) -> bool:
     """Ends the turn at once when it may not, or must not, be answered in the ordinary way."""
     moment = draft.moment
     if moment.unsure:
-        desk.open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
+        open_handoff(draft, HandOff("unknown_outcome", moment.unsure))
     elif moment.overdue and draft.script.overdue == "handoff":
-        desk.open_handoff(draft, HandOff("deadline"), notice="overdue_handoff")
+        open_handoff(draft, HandOff("deadline"), notice="overdue_handoff")
     elif moment.overdue:
         draft.say(Reply(draft.text("overdue")))
         draft.trace("notice", reason="no answer was ready in time")
     elif moment.attempt > MAX_ATTEMPTS:
-        desk.open_handoff(draft, HandOff("error", f"The bot failed {moment.attempt - 1} times at this message."))
+        open_handoff(draft, HandOff("error", f"The bot failed {moment.attempt - 1} times at this message."))
     else:
         return False
     return True
@@ -291,7 +297,7 @@ def apply(draft: Draft, command: Command, message: Message) -> Steps:
     draft.trace("understood", command=type(command).__name__, **_facts(command))
     match command:
         case HandOff():
-            desk.open_handoff(draft, command)
+            open_handoff(draft, command)
         case StartFlow():
             yield from start_flow(draft, command)
         case SetSlot():
@@ -330,14 +336,14 @@ def _answer(draft: Draft, message: Message) -> Steps:
     """Free words: the model's business; inside a flow the question is asked again afterwards."""
     heard = Heard(message.text, message.action)
     if not draft.state.frames:
-        yield from _follow(draft, (yield from converse(draft, desk.heard(message))), message)
+        yield from _follow(draft, (yield from converse(draft, hearing.heard(message))), message)
         return
     held = calls.asked(draft) is not None
     if waiting(draft.state, draft.script.book) is None and not (held and draft.script.has_model):
         yield from resume_flow(draft, heard)
         return
     if draft.script.has_model:
-        command = yield from converse(draft, desk.heard(message))
+        command = yield from converse(draft, hearing.heard(message))
         if isinstance(command, HandOff) and command.reason == "model_failed":
             yield from resume_flow(draft, heard)  # the flow can do without: it says what answer it needs
         else:

@@ -124,6 +124,11 @@ class Adapter(ABC):
         """HTTP routes of this channel on the one port; none by default."""
         return ()
 
+    def check(self) -> Sequence[str]:
+        """What `supportbot check` should say of this channel: mistakes that show only when something is tried, one
+        sentence each. Called instead of `start`; opens no connection."""
+        return ()
+
     def desk(self, name: str, options: Mapping[str, Any]) -> Desk:
         """A desk on this channel, where human agents work: `desks.NAME` in the config, without the house's own keys.
 

@@ -12,12 +12,13 @@ The house sends it outbox rows, one handoff's in order, retried and kept like ev
 - `handoff.claimed`, `handoff.resolved`, `handoff.returned`: the state has changed; `data["agent"]` by whom.
 - `handoff.updated`: something else has; `data["change"]` says what:
   "assigned" (offered to `data["assignee"]`), "released" (free for others again), "transferred" (gone to
-  `data["to"]`: the place here is closed if that is another desk), "late" (the customer waits for an answer),
+  the desk `data["to"]`: the place here is closed), "late" (the customer waits for an answer),
   "refused" (`data["by"]`'s act was not carried out, because of `data["why"]`), "undelivered" (the agent's words could
   not be delivered; `data["error"]`), "gathered" (`data["slots"]` has new facts), "rated" (`data["rating"]` 1 to 5).
 
-`data` of every row has: handoff, desk, reason, detail, status, agent, assignee, tags, priority, channel (the
-customer's), customer {id, name}, locale, requested_at, deadline (seconds since the epoch), summary. That of
+`data` of every row has: handoff, desk, reason, detail, status, agent (the shown name of who has it), agent_id,
+claimed_at, assignee (an id) and assignee_name, tags, priority, channel (the customer's), customer {id, name}, locale,
+requested_at, deadline (seconds since the epoch), summary. That of
 `handoff.requested` has besides: why (a sentence), cause (the decision's facts), tried (sentences), slots, identity
 {customer, name, verified}, earlier [{at, channel, summary, outcome}], transcript [{role, name, text}], suggestion.
 Everything in it may be a customer's words: data, to be escaped, never markup or template.

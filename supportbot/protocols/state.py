@@ -18,11 +18,16 @@ from supportbot.types import (
     JournalEntry,
     Lease,
     LedgerEntry,
+    LookBack,
+    LookedBack,
     Message,
     Outcome,
     Outgoing,
+    Place,
+    Placed,
     Receipt,
     Refused,
+    TakePlace,
     Turn,
     TurnInput,
     Usage,
@@ -120,6 +125,21 @@ class Store(Protocol):
 
     async def replies_to(self, channel: str, message_id: str) -> tuple[Outgoing, ...]:
         """The replies that answer a message, sent or not, in order."""
+
+    # desks
+    async def take_place(self, lease: Lease, asked: TakePlace, *, now: float) -> Place:
+        """Stands the conversation in line at a desk, and seats it with an agent who has room. A conversation has one
+        place; it leaves the line when its handoff ends. StaleLease if outdated."""
+
+    async def look_back(self, conversation: str, asked: LookBack) -> LookedBack:
+        """What there was before this handoff."""
+
+    async def placed(self, desk: str, *, place: str = "", handoff: str = "") -> Placed | None:
+        """The handoff that stands at a place of the desk, or that has the id."""
+
+    async def unplaced(self, channel: str) -> bool:
+        """Whether a handoff is on its way to this desk (as a channel, "@desk.NAME") whose place is not known yet; one
+        that was refused again and again does not count."""
 
     # time
     async def fire_timers(self, *, now: float) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from supportbot.errors import StoreError
 from supportbot.types import (
+    PRIORITIES,
     Action,
     Address,
     Attachment,
@@ -43,6 +44,18 @@ _ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
 LANE_SEPARATOR = "\x1f"
 _IDENTITY_FIELDS = tuple(field.name for field in fields(Identity))
 _HANDOFF_FIELDS = tuple(field.name for field in fields(Handoff))[:12]
+_HANDOFF_MORE = (
+    "tags",
+    "cause",
+    "agent_id",
+    "desks",
+    "slots",
+    "internal",
+    "answered_at",
+    "reopened",
+    "late",
+    "rating",
+)
 
 
 def clean(text: str) -> str:
@@ -111,6 +124,10 @@ def _message_extra(message: Message) -> str | None:
         extra["shared"] = True
     if message.identity is not None:
         extra["identity"] = identity_plain(message.identity)
+    if message.via:
+        extra["via"] = message.via
+    if message.shown:
+        extra["shown"] = True
     return dump(extra) if extra else None
 
 
@@ -131,6 +148,8 @@ def inbound(row: Row, address: Address) -> Inbound:
         target=extra.get("target", ""),
         shared=extra.get("shared", False),
         identity=Identity(**extra["identity"]) if "identity" in extra else None,
+        via=extra.get("via", ""),
+        shown=extra.get("shown", False),
     )
     return Inbound(position, message, received_at)
 
@@ -196,18 +215,29 @@ def state_body(state: FlowState) -> str | None:
     if state == FlowState():
         return None
     frames = [[f.flow, f.digest, f.at, f.asking, f.tries] for f in state.frames]
-    return dump([frames, state.slots, [_button(button) for button in state.offered], state.typed, state.personal])
+    return dump(
+        [
+            frames,
+            state.slots,
+            [_button(button) for button in state.offered],
+            state.typed,
+            state.personal,
+            *((state.missed, state.unsourced) if state.missed or state.unsourced else ()),
+        ]
+    )
 
 
 def state(body: str) -> FlowState:
     frames, slots, offered, *more = json.loads(body)
-    typed, personal = more or (len(offered), False)
+    typed, personal, missed, unsourced = (*(more or (len(offered), False)), 0, 0)[:4]
     return FlowState(
         tuple(Frame(flow, digest, tuple(at), asking, tries) for flow, digest, at, asking, tries in frames),
         slots,
         tuple(Button(*button) for button in offered),
         typed,
         personal,
+        missed,
+        unsourced,
     )
 
 
@@ -219,9 +249,9 @@ def journal_entry(row: Row) -> JournalEntry:
 # --- what goes out -------------------------------------------------------------------------------------------
 
 
-def reply_columns(reply: Reply) -> tuple[str, str | None]:
-    """(text, extra) of the outbox."""
-    extra: dict[str, Any] = {}
+def reply_columns(reply: Reply, data: Mapping[str, Any] | None = None) -> tuple[str, str | None]:
+    """(text, extra) of the outbox; `data` stands beside the reply."""
+    extra: dict[str, Any] = {"data": data} if data else {}
     if reply.buttons:
         extra["buttons"] = [_button(button) for button in reply.buttons]
     if reply.files:
@@ -233,8 +263,7 @@ def reply_columns(reply: Reply) -> tuple[str, str | None]:
     return clean(reply.text), dump(extra) if extra else None
 
 
-def _reply(text: str, packed: str | None) -> Reply:
-    extra: Any = _load(packed, {})
+def _reply(text: str, extra: Any) -> Reply:
     if isinstance(extra, list):  # as the first edition wrote it: only the buttons
         extra = {"buttons": extra}
     return Reply(
@@ -269,8 +298,9 @@ def lane(channel: str, conversation: str) -> str:
 def outgoing(row: Row) -> Outgoing:
     """From the columns of `queries.OUTGOING`; the last one, the error, is not part of the value."""
     id, owner, channel, chat, thread, kind, user, user_name, answered, part, parts, created_at, *rest = row
-    text, extra, attempt, preview, _ = rest
+    text, packed, attempt, preview, place, _ = rest
     is_reply = text is not None
+    extra: Any = _load(packed, {})
     return Outgoing(
         id=id,
         conversation=owner,
@@ -283,9 +313,10 @@ def outgoing(row: Row) -> Outgoing:
         parts=parts,
         created_at=created_at,
         reply=_reply(text, extra) if is_reply else None,
-        data={} if is_reply else _load(extra, {}),
+        data=(extra.get("data", {}) if isinstance(extra, dict) else {}) if is_reply else extra,
         attempt=attempt,
         preview=preview,
+        place=place or "",
     )
 
 
@@ -310,13 +341,33 @@ def handoff_columns(handoff: Handoff, key: int) -> Row:
         dump(handoff.notes),
         clean(handoff.user.id),
         clean(handoff.user.name),
+        clean(handoff.desk),
+        clean(handoff.assignee),
+        PRIORITIES.index(handoff.priority),
+        _more(handoff),
     )
 
 
+def _more(handoff: Handoff) -> str | None:
+    """JSON of the fields without a column of their own that differ from the default."""
+    plain = {name: getattr(handoff, name) for name in _HANDOFF_MORE}
+    plain = {name: value for name, value in plain.items() if value}
+    return dump(plain) if plain else None
+
+
 def handoff(row: Row) -> Handoff:
-    times_and_words, (noticed, notes, user, name) = row[:12], row[12:]
-    values: dict[str, Any] = dict(zip(_HANDOFF_FIELDS, times_and_words, strict=True))
-    return Handoff(**values, noticed=bool(noticed), notes=tuple(json.loads(notes)), user=User(user, name))
+    times_and_words, (noticed, notes, user, name, desk, assignee, priority, more) = row[:12], row[12:]
+    values: dict[str, Any] = dict(zip(_HANDOFF_FIELDS, times_and_words, strict=True)) | _load(more, {})
+    values |= {key: tuple(values[key]) for key in ("tags", "desks", "internal") if key in values}
+    return Handoff(
+        **values,
+        noticed=bool(noticed),
+        notes=tuple(json.loads(notes)),
+        user=User(user, name),
+        desk=desk,
+        assignee=assignee,
+        priority=PRIORITIES[priority],
+    )
 
 
 def usage_columns(usage: Usage) -> Row:

@@ -7,14 +7,17 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from supportbot.stores import authority, codec, queries
+from supportbot.stores import authority, codec, desks, queries
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.turns import held
-from supportbot.types import Committed, Lease, Outcome, Outgoing, User
+from supportbot.types import Committed, Lease, Outcome, Outgoing, Post, User
 
 _OUTSIDE = ("message", "message.edited", "message.deleted", "action", "event")
 _TAKEN_BACK = "[deleted by the customer]"
 NOTIFY = "@notify"
+DESK = "@desk."
+_ALONE = ("[]", 1, 1)
+"""What a row answers, and its part: nothing, and one of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Packed:
     timers: tuple[Row, ...]
     replies: tuple[tuple[str, str | None], ...]
     events: tuple[tuple[str, str], ...]
+    posts: tuple[tuple[str, str, str | None, tuple[str | None, str | None]], ...]
+    """(desk, kind, handoff, (text, extra))"""
     usage: tuple[Row, ...]
     trace: bytes | None
     standings: tuple[tuple[str, str], ...]
@@ -57,6 +62,10 @@ def pack(outcome: Outcome, now: float) -> Packed:
         timers=tuple((clean(timer.name), timer.due_at, codec.dump(timer.data)) for timer in outcome.timers),
         replies=tuple(codec.reply_columns(reply) for reply in outcome.replies),
         events=tuple((kind, codec.dump(data)) for kind, data in outcome.events),
+        posts=tuple(
+            (clean(post.desk), post.kind, clean(str(post.data.get("handoff", ""))) or None, _post_body(post))
+            for post in outcome.posts
+        ),
         usage=tuple(codec.usage_columns(usage) for usage in outcome.usage),
         trace=codec.trace_body(outcome.trace),
         standings=tuple(
@@ -65,6 +74,12 @@ def pack(outcome: Outcome, now: float) -> Packed:
         calls=tuple(authority.call_columns(call, now) for call in outcome.calls),
         end=(outcome.cut, _cleaned(outcome.summary), _cleaned(outcome.locale)),
     )
+
+
+def _post_body(post: Post) -> tuple[str | None, str | None]:
+    if post.reply is None:
+        return None, codec.dump(post.data)
+    return codec.reply_columns(post.reply, post.data)
 
 
 def _cleaned(text: str | None) -> str | None:
@@ -92,12 +107,15 @@ def commit(
     _write_dialogue(turn)
     _withdraw(turn, address[0])
     ready: tuple[Outgoing, ...] = ()
-    if packed.replies or packed.events:
+    waiting = False
+    if packed.replies or packed.events or packed.posts:
         user = _addressee(turn, answered) or User(customer, customer_name)
-        ready = _send(turn, _outgoing(turn, tuple(address), user, answered, routes))
+        rows = _outgoing(turn, tuple(address), user, answered, routes)
+        ready = _send(turn, rows)
+        waiting = len(ready) < len(rows)
     connection.execute(queries.DROP_JOURNAL, (key,))
     connection.execute(queries.END_TURN, (lease.sequence, now, *packed.end, key))
-    return Committed(bool(connection.execute(queries.HAS_PENDING, (key,)).fetchone()[0]), ready)
+    return Committed(bool(connection.execute(queries.HAS_PENDING, (key,)).fetchone()[0]), ready, waiting)
 
 
 def _consume(turn: _Turn) -> list[tuple[str, User]]:
@@ -139,6 +157,8 @@ def _write_dialogue(turn: _Turn) -> None:
         connection.execute(queries.SET_CALL, (*before, key, *behind))
     if outcome.handoff is not None:
         connection.execute(queries.SET_HANDOFF, codec.handoff_columns(outcome.handoff, key))
+        if not outcome.handoff.open:
+            desks.leave(connection, key, turn.now)
 
 
 def _withdraw(turn: _Turn, channel: str) -> None:
@@ -166,37 +186,48 @@ def _addressee(turn: _Turn, answered: list[tuple[str, User]]) -> User | None:
 
 def _outgoing(
     turn: _Turn, address: Row, user: User, answered: list[tuple[str, User]], routes: EventRoutes
-) -> list[Row]:
-    """The rows, as `queries.OUTGOING` would read them: the replies in order, then the events."""
+) -> list[tuple[Row, str | None]]:
+    """The rows, as `queries.OUTGOING` would read them, each with the handoff whose place it needs: the replies in order,
+    then the events, then what goes to desks."""
     channel, chat, thread = address
 
-    def row(to: str, kind: str, about: Row, body: tuple[str | None, str | None], preview: str = "") -> Row:
+    def row(
+        to: str, kind: str, about: Row, body: tuple[str | None, str | None], preview: str = "", place: str = ""
+    ) -> Row:
         public = "msg_" + secrets.token_hex(16)
         where = (public, turn.lease.conversation, to, chat, thread)
-        return (*where, kind, user.id, user.name, *about, turn.now, *body, 0, preview, None)
+        return (*where, kind, user.id, user.name, *about, turn.now, *body, 0, preview, place, None)
 
     ids = codec.dump([id for id, _ in answered])
     parts = len(turn.packed.replies)
     preview = clean(turn.packed.outcome.preview)
-    replies = [
-        row(channel, "message.reply", (ids, part, parts), body, preview if part == 1 else "")
+    rows: list[tuple[Row, str | None]] = [
+        (row(channel, "message.reply", (ids, part, parts), body, preview if part == 1 else ""), None)
         for part, body in enumerate(turn.packed.replies, start=1)
     ]
-    events = [
-        row(to, kind, ("[]", 1, 1), (None, data))
+    rows += [
+        (row(to, kind, _ALONE, (None, data)), None)
         for kind, data in turn.packed.events
         for to in routes.of(kind, channel)
     ]
-    return replies + events
+    for desk, kind, handoff, body in turn.packed.posts:
+        found = turn.connection.execute(queries.PLACE_OF, (desk, handoff)).fetchone()
+        rows.append((row(DESK + desk, kind, _ALONE, body, place=found[0] if found else ""), handoff))
+    return rows
 
 
-def _send(turn: _Turn, rows: list[Row]) -> tuple[Outgoing, ...]:
-    """Inserts the rows; those whose lane holds nothing from earlier turns."""
-    lanes = {row[2] for row in rows}
+def _send(turn: _Turn, rows: list[tuple[Row, str | None]]) -> tuple[Outgoing, ...]:
+    """Inserts the rows; those that can go at once: whose lane holds nothing older, and to a desk only the first, because
+    the others need the place that it gives."""
+    lanes = {row[2] for row, _ in rows}
     values = [(turn.key, channel, turn.lease.sequence) for channel in lanes]
     waits = {value[1]: turn.connection.execute(queries.LANE_WAITS, value).fetchone()[0] for value in values}
-    for row in rows:
-        id, _, to, _, _, kind, user, name, ids, part, parts, at, text, extra, _, preview, _ = row
-        columns = (user, name, ids, part, parts, text, extra, preview, at, at)
+    ready = []
+    for row, handoff in rows:
+        id, _, to, _, _, kind, user, name, ids, part, parts, at, text, extra, _, preview, _, _ = row
+        columns = (user, name, ids, part, parts, text, extra, preview, handoff, at, at)
         turn.connection.execute(queries.ADD_OUTGOING, (id, turn.key, turn.lease.sequence, to, kind, *columns))
-    return tuple(codec.outgoing(row) for row in rows if not waits[row[2]])
+        if not waits[to]:
+            ready.append(codec.outgoing(row))
+            waits[to] = handoff is not None
+    return tuple(ready)

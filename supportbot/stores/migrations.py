@@ -242,6 +242,53 @@ def m0003_tools(db: Database) -> None:
         db.execute(statement)
 
 
+_DESKS = (
+    # more: JSON of what differs from the defaults
+    *(
+        f"ALTER TABLE handoffs ADD COLUMN {column}"
+        for column in (
+            "desk TEXT NOT NULL DEFAULT ''",
+            "assignee TEXT NOT NULL DEFAULT ''",
+            "priority INTEGER NOT NULL DEFAULT 0",
+            "more TEXT",
+        )
+    ),
+    "CREATE INDEX handoffs_claimed ON handoffs (desk, claimed_at) WHERE claimed_at IS NOT NULL",
+    "ALTER TABLE outbox ADD COLUMN handoff TEXT",
+    "CREATE INDEX outbox_places ON outbox (channel) WHERE kind = 'handoff.requested' AND finished_at IS NULL",
+    # where a handoff stands at a desk: a thread, a topic, a ticket
+    """CREATE TABLE places (
+        id INTEGER PRIMARY KEY,
+        desk TEXT NOT NULL,
+        place TEXT NOT NULL,
+        handoff TEXT NOT NULL,
+        UNIQUE (desk, handoff))""",
+    "CREATE INDEX places_by_place ON places (desk, place)",
+    # the line at each desk, and how many handoffs each agent has
+    """CREATE TABLE seats (
+        conversation INTEGER PRIMARY KEY REFERENCES conversations,
+        desk TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        since REAL NOT NULL,
+        taken_at REAL NOT NULL)""",
+    "CREATE INDEX seats_at_desk ON seats (desk, agent)",
+    """CREATE TABLE rota (
+        desk TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        at REAL NOT NULL,
+        PRIMARY KEY (desk, agent)) WITHOUT ROWID""",
+    "CREATE INDEX conversations_by_customer ON conversations (channel, customer, updated_at)",
+    "CREATE INDEX standings_by_customer ON standings (json_extract(body, '$.identity.customer'))",
+)
+
+
+@migrations()
+def m0004_desks(db: Database) -> None:
+    for statement in _DESKS:
+        db.execute(statement)
+
+
 TABLES = (
     "conversations",
     "messages",
@@ -258,6 +305,9 @@ TABLES = (
     "calls",
     "ledger",
     "counted",
+    "places",
+    "seats",
+    "rota",
 )
 
 

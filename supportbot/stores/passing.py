@@ -32,7 +32,15 @@ def due(connection: sqlite3.Connection, now: float, limit: int, busy: Collection
 
 
 def delivered(connection: sqlite3.Connection, ids: Sequence[str], handle: str, now: float) -> None:
+    if handle:
+        connection.executemany(queries.SET_PLACE, [(clean(handle), clean(id)) for id in ids])
     connection.executemany(queries.DELIVERED, [(now, clean(handle) or None, clean(id)) for id in ids])
+
+
+def bury(connection: sqlite3.Connection, id: str, error: str, now: float) -> None:
+    """A dead letter; the human whose words it had is told."""
+    connection.execute(queries.TELL_UNDELIVERED, (now, codec.dump({"error": clean(error)}), clean(id)))
+    connection.execute(queries.BURY, (now, clean(error), clean(id)))
 
 
 # --- time ----------------------------------------------------------------------------------------------------

@@ -52,20 +52,22 @@ SET_TIMER = """INSERT INTO timers (conversation, name, due_at, data) VALUES (?, 
 DROP_TIMER = "DELETE FROM timers WHERE conversation = ? AND name = ?"
 SET_HANDOFF = """INSERT INTO handoffs
     (public, conversation, reason, detail, summary, requested_at, deadline, ceiling, status, agent, claimed_at,
-     ended_at, noticed, notes, user, user_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ended_at, noticed, notes, user, user_name, desk, assignee, priority, more)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (public) DO UPDATE SET
      reason = excluded.reason, detail = excluded.detail, summary = excluded.summary,
      requested_at = excluded.requested_at, deadline = excluded.deadline, ceiling = excluded.ceiling,
      status = excluded.status, agent = excluded.agent, claimed_at = excluded.claimed_at,
      ended_at = excluded.ended_at, noticed = excluded.noticed, notes = excluded.notes,
-     user = excluded.user, user_name = excluded.user_name
+     user = excluded.user, user_name = excluded.user_name, desk = excluded.desk, assignee = excluded.assignee,
+     priority = excluded.priority, more = excluded.more
     WHERE handoffs.conversation = excluded.conversation"""
 ADD_USAGE = """INSERT INTO usage (conversation, turn, at, model, purpose, prompt_tokens, cached_tokens,
     completion_tokens, cost, outcome, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 ADD_TRACE = "INSERT INTO traces (conversation, turn, at, body) VALUES (?, ?, ?, ?)"
 ADD_OUTGOING = """INSERT INTO outbox
     (public, conversation, turn, channel, kind, user, user_name, in_reply_to, part, parts, text, extra, preview,
-     created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+     handoff, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 DROP_JOURNAL = "DELETE FROM journal WHERE conversation = ?"
 END_TURN = """UPDATE conversations SET turn = ?, attempt = 0, tries = 0, updated_at = ?,
     cut = coalesce(?, cut), summary = coalesce(?, summary), locale = coalesce(?, locale) WHERE id = ?"""
@@ -103,6 +105,53 @@ UNCOUNT = "DELETE FROM counted WHERE key = ?"
 LEDGER = """SELECT key, tool, conversation, customer, arguments, consents, at, outcome, finished_at
     FROM ledger ORDER BY id DESC LIMIT ?"""
 
+# --- desks ---------------------------------------------------------------------------------------------------
+
+# a seat that was taken a moment ago counts although its turn has not been committed yet
+_SEATED = """(seats.taken_at > ? OR EXISTS (SELECT 1 FROM handoffs
+    WHERE handoffs.conversation = seats.conversation AND handoffs.status IN ('waiting', 'claimed')))"""
+TAKE_SEAT = """INSERT INTO seats (conversation, desk, agent, priority, since, taken_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (conversation) DO UPDATE SET desk = excluded.desk, agent = excluded.agent,
+     priority = excluded.priority, since = excluded.since, taken_at = excluded.taken_at"""
+LOADS = f"""SELECT agent, count(*) FROM seats
+    WHERE desk = ? AND agent <> '' AND conversation <> ? AND {_SEATED} GROUP BY agent"""  # noqa: S608 - constants
+AHEAD = f"""SELECT count(*) FROM seats WHERE desk = ? AND conversation <> ? AND {_SEATED}
+    AND (priority > ? OR (priority = ? AND since < ?)) AND NOT EXISTS (SELECT 1 FROM handoffs
+        WHERE handoffs.conversation = seats.conversation AND handoffs.status = 'claimed')"""  # noqa: S608 - constants
+WAITS = """SELECT requested_at, claimed_at FROM handoffs WHERE desk = ? AND claimed_at > ?
+    ORDER BY claimed_at DESC LIMIT ?"""
+ROTA = "SELECT agent, at FROM rota WHERE desk = ?"
+SET_ROTA = (
+    "INSERT INTO rota (desk, agent, at) VALUES (?, ?, ?) ON CONFLICT (desk, agent) DO UPDATE SET at = excluded.at"
+)
+LEAVE_SEAT = "DELETE FROM seats WHERE conversation = ? RETURNING desk, agent"
+CALL_NEXT = """UPDATE timers SET due_at = min(due_at, ?) WHERE name = 'handoff.route' AND conversation IN (
+    SELECT conversation FROM seats WHERE desk = ? AND agent = '' ORDER BY priority DESC, since LIMIT ?)"""
+_PLACED = """SELECT handoffs.public, conversations.channel, conversations.chat, conversations.thread,
+    conversations.customer, conversations.customer_name
+    FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation"""
+PLACED = (
+    _PLACED
+    + """ JOIN places ON places.handoff = handoffs.public
+    WHERE places.desk = ? AND places.place = ? ORDER BY places.id DESC LIMIT 1"""
+)
+PLACE_OF = "SELECT place FROM places WHERE desk = ? AND handoff = ?"
+PLACED_HANDOFF = _PLACED + " WHERE handoffs.public = ?"
+UNPLACED = """SELECT EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_places
+    WHERE channel = ? AND kind = 'handoff.requested' AND finished_at IS NULL AND attempt <= 3)"""
+EARLIER_HANDOFFS = """SELECT coalesce(ended_at, requested_at), conversations.channel, handoffs.summary, reason, status
+    FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
+    WHERE conversations.id IN ({keys}) AND status NOT IN ('waiting', 'claimed') ORDER BY handoffs.id DESC LIMIT ?"""
+SAME_USER = """SELECT id FROM conversations WHERE channel = ? AND customer = ? AND customer <> ''
+    ORDER BY updated_at DESC LIMIT ?"""
+SAME_CUSTOMER = "SELECT conversation FROM standings WHERE json_extract(body, '$.identity.customer') = ? LIMIT ?"
+EARLIER_TALKS = """SELECT updated_at, channel, summary, (SELECT content FROM messages
+        WHERE messages.conversation = conversations.id AND role = 1 ORDER BY messages.id LIMIT 1)
+    FROM conversations WHERE id IN ({keys}) AND NOT EXISTS (
+        SELECT 1 FROM handoffs WHERE handoffs.conversation = conversations.id)
+    ORDER BY updated_at DESC LIMIT ?"""
+LAST_TRACES = "SELECT body FROM traces WHERE conversation = ? ORDER BY turn DESC LIMIT ?"
+
 # --- the way out ---------------------------------------------------------------------------------------------
 
 DUE = """SELECT outbox.id, outbox.channel, conversations.public
@@ -114,7 +163,9 @@ DUE = """SELECT outbox.id, outbox.channel, conversations.public
     ORDER BY outbox.id"""
 _OUTGOING = """SELECT outbox.public, conversations.public, outbox.channel, conversations.chat, conversations.thread,
     outbox.kind, outbox.user, outbox.user_name, outbox.in_reply_to, outbox.part, outbox.parts, outbox.created_at,
-    outbox.text, outbox.extra, outbox.attempt, outbox.preview, outbox.error
+    outbox.text, outbox.extra, outbox.attempt, outbox.preview, (
+        SELECT place FROM places WHERE desk = substr(outbox.channel, 7) AND places.handoff = outbox.handoff),
+    outbox.error
     FROM outbox JOIN conversations ON conversations.id = outbox.conversation"""
 OUTGOING = _OUTGOING + " WHERE outbox.id = ?"
 REPLIES_TO = (
@@ -124,6 +175,15 @@ REPLIES_TO = (
 )
 DEAD_LETTERS = _OUTGOING + " WHERE outbox.dead = 1 ORDER BY outbox.id DESC LIMIT ?"
 DELIVERED = "UPDATE outbox SET finished_at = ?, handle = ? WHERE public = ? AND finished_at IS NULL"
+SET_PLACE = """INSERT INTO places (desk, place, handoff)
+    SELECT substr(channel, 7), ?, handoff FROM outbox
+    WHERE public = ? AND kind = 'handoff.requested' AND handoff IS NOT NULL AND finished_at IS NULL
+    ON CONFLICT (desk, handoff) DO UPDATE SET place = excluded.place"""
+TELL_UNDELIVERED = """INSERT INTO timers (conversation, name, due_at, data)
+    SELECT conversation, 'handoff.undelivered', ?, ? FROM outbox
+    WHERE public = ? AND kind = 'message.reply' AND EXISTS (
+        SELECT 1 FROM handoffs WHERE handoffs.conversation = outbox.conversation AND status = 'claimed')
+    ON CONFLICT (conversation, name) DO UPDATE SET due_at = excluded.due_at, data = excluded.data"""
 POSTPONE = (
     "UPDATE outbox SET attempt = attempt + 1, due_at = ?, error = ? WHERE public = ? AND finished_at IS NULL"
 )
@@ -167,7 +227,7 @@ CONVERSATIONS = _CONVERSATION + " WHERE updated_at < ? ORDER BY updated_at DESC,
 OLDEST_SHOWN = """SELECT min(turn) FROM (
     SELECT DISTINCT turn FROM messages WHERE conversation = ? ORDER BY turn DESC LIMIT ?)"""
 _HANDOFF = """SELECT handoffs.public, conversations.public, reason, detail, handoffs.summary, requested_at, deadline,
-    ceiling, status, agent, claimed_at, ended_at, noticed, notes, user, user_name
+    ceiling, status, agent, claimed_at, ended_at, noticed, notes, user, user_name, desk, assignee, priority, more
     FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation"""
 HANDOFF = _HANDOFF + " WHERE handoffs.public = ?"
 OPEN_HANDOFF = (
@@ -175,6 +235,7 @@ OPEN_HANDOFF = (
     + """ WHERE handoffs.conversation = ? AND handoffs.status IN ('waiting', 'claimed')
     ORDER BY handoffs.id DESC LIMIT 1"""
 )
+ENDED_HANDOFF = _HANDOFF + " WHERE handoffs.conversation = ? ORDER BY handoffs.id DESC LIMIT 1"
 OPEN_HANDOFFS = (
     _HANDOFF + " WHERE handoffs.status IN ('waiting', 'claimed') ORDER BY requested_at, handoffs.id LIMIT ?"
 )

@@ -18,7 +18,18 @@ from typing import Any, TypeVar
 
 from supportbot.errors import StaleLease, StoreError
 from supportbot.protocols import Enqueue
-from supportbot.stores import authority, codec, committing, connect, migrations, passing, queries, reading, turns
+from supportbot.stores import (
+    authority,
+    codec,
+    committing,
+    connect,
+    desks,
+    migrations,
+    passing,
+    queries,
+    reading,
+    turns,
+)
 from supportbot.stores.failures import translated
 from supportbot.stores.lock import DatabaseLock
 from supportbot.stores.recent import Past, Recent
@@ -37,11 +48,16 @@ from supportbot.types import (
     JournalEntry,
     Lease,
     LedgerEntry,
+    LookBack,
+    LookedBack,
     Message,
     Outcome,
     Outgoing,
+    Place,
+    Placed,
     Receipt,
     Refused,
+    TakePlace,
     Turn,
     TurnInput,
     Usage,
@@ -226,7 +242,7 @@ class SqliteStore:
         await self._execute(queries.POSTPONE, (until, codec.clean(error), codec.clean(id)))
 
     async def bury(self, id: str, *, error: str, now: float) -> None:
-        await self._execute(queries.BURY, (now, codec.clean(error), codec.clean(id)))
+        await self._write(lambda connection: passing.bury(connection, id, error, now))
 
     async def unsent(self, id: str) -> bool:
         values = (codec.clean(id),)
@@ -240,6 +256,21 @@ class SqliteStore:
 
     async def replies_to(self, channel: str, message_id: str) -> tuple[Outgoing, ...]:
         return await self._ask(lambda connection: reading.replies_to(connection, channel, message_id))
+
+    # --- desks ---
+
+    async def take_place(self, lease: Lease, asked: TakePlace, *, now: float) -> Place:
+        self._refuse_overtaken(lease)
+        return await self._write(lambda connection: desks.take_place(connection, lease, asked, now))
+
+    async def look_back(self, conversation: str, asked: LookBack) -> LookedBack:
+        return await self._ask(lambda connection: desks.look_back(connection, conversation, asked))
+
+    async def placed(self, desk: str, *, place: str = "", handoff: str = "") -> Placed | None:
+        return await self._ask(lambda connection: desks.placed(connection, desk, place, handoff))
+
+    async def unplaced(self, channel: str) -> bool:
+        return await self._ask(lambda connection: desks.unplaced(connection, channel))
 
     # --- time ---
 

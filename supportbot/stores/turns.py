@@ -149,6 +149,8 @@ def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None
     calls = authority.waiting(connection, key)
     shown = max(conversation.cut, conversation.turn - LONGEST_HISTORY)
     handoff = connection.execute(queries.OPEN_HANDOFF, (key,)).fetchone()
+    ended = None if handoff is not None else connection.execute(queries.ENDED_HANDOFF, (key,)).fetchone()
+    found = None if handoff is None else codec.handoff(handoff)
     journal = connection.execute(queries.JOURNAL, (key, lease.sequence))
     return TurnInput(
         lease=lease,
@@ -156,9 +158,14 @@ def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None
         pending=pending,
         turns=_turns(connection, key, shown, conversation.turn, past),
         states=_states(
-            connection, key, {row.message.user.id for row in pending} | {call.author for call in calls}
+            connection,
+            key,
+            {row.message.user.id for row in pending}
+            | {call.author for call in calls}
+            | ({found.user.id} if found is not None else set()),
         ),
-        handoff=None if handoff is None else codec.handoff(handoff),
+        handoff=found,
+        ended=None if ended is None else codec.handoff(ended),
         journal=tuple(codec.journal_entry(row) for row in journal),
         standings=authority.standings(connection, key),
         calls=calls,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from supportbot.models.scripted import Line, ScriptedModel
     from supportbot.testing.adapter_contract import AdapterContract
     from supportbot.testing.adapter_stage import Failure, Stage, Wire, context, served
+    from supportbot.testing.desk_contract import DeskContract
+    from supportbot.testing.desk_stage import DeskStage
     from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox
     from supportbot.testing.model_contract import ModelContract
     from supportbot.testing.openai_server import FakeOpenAI, Fault, Say
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdapterContract": "testing.adapter_contract",
     "Answer": "testing.receiver",
+    "DeskContract": "testing.desk_contract",
+    "DeskStage": "testing.desk_stage",
     "Failure": "testing.adapter_stage",
     "FakeDesks": "testing.fake_inbox",
     "FakeFiles": "testing.fake_inbox",
@@ -50,6 +54,8 @@ _HOMES = {
 __all__ = [
     "AdapterContract",
     "Answer",
+    "DeskContract",
+    "DeskStage",
     "Failure",
     "FakeDesks",
     "FakeFiles",

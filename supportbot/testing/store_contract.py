@@ -31,6 +31,7 @@ from supportbot.testing.pairs import (
     turn,
 )
 from supportbot.testing.store_contract_channels import ChannelsContract
+from supportbot.testing.store_contract_desks import DesksContract
 from supportbot.testing.store_contract_effects import SAID, EffectsContract
 from supportbot.testing.store_contract_tools import ToolsContract
 from supportbot.types import (
@@ -49,7 +50,7 @@ STATE = FlowState(
 )
 
 
-class StoreContract(EffectsContract, ChannelsContract, ToolsContract):
+class StoreContract(EffectsContract, ChannelsContract, ToolsContract, DesksContract):
     """Holds for every store. The fixture `pairs` opens the same database each time it is called."""
 
     @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from supportbot.types.handoffs import Priority
 from supportbot.types.messages import Button
 
 
@@ -36,6 +37,10 @@ class FlowState:
     """How many of them, from the end, a typed label or number presses too: those of the last message."""
     personal: bool = False
     """In a place that others read: something was looked up for this author, so what is said to them is for them alone."""
+    missed: int = 0
+    """Turns in a row in which the bot did not understand them."""
+    unsourced: int = 0
+    """Answers in a row that rest on no article, tool or flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,14 @@ class HandOff:
     detail: str = ""
     told: bool = False
     """The customer has been told already (a flow said it in its own words)."""
+    tags: tuple[str, ...] = ()
+    priority: Priority = "normal"
+    desk: str = ""
+    """The desk that it goes to, "" to find one."""
+    gather: str = ""
+    """The flow that asks for more while the customer waits."""
+    cause: Mapping[str, Any] = field(default_factory=dict)
+    """What explains the decision, as plain facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +122,5 @@ HANDOFF_REASONS: Mapping[str, str] = {
     "deadline": "No answer was ready in time.",
     "error": "The bot failed.",
     "human": "A human stepped in.",
+    "rule": "A rule of the bot's owner calls a human.",
 }

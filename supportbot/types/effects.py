@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from supportbot.types.authority import UNPROVEN, Consent, Identity
+from supportbot.types.handoffs import LookBack, LookedBack, Place, TakePlace
 from supportbot.types.messages import Attachment, User
 from supportbot.types.turns import ChatMessage, ToolCall, Usage
 
@@ -63,7 +64,7 @@ class ModelRequest:
     """
 
     messages: tuple[ChatMessage, ...]
-    purpose: Literal["reply", "understand", "slots", "summary"] = "reply"
+    purpose: Literal["reply", "understand", "slots", "summary", "brief"] = "reply"
     tools: tuple[ToolSpec, ...] = ()
     parameters: ModelParameters = ModelParameters()
     schema: Mapping[str, Any] | None = None
@@ -164,9 +165,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Gets an attachment's content from its channel and keeps it."""
+    """Gets an attachment's content from its channel, or the desk `via`, and keeps it."""
 
     attachment: Attachment
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +179,5 @@ class Fetched:
     error: str = ""
 
 
-Effect = AskModel | CallTool | CallTools | Search | Fetch
-Result = ModelAnswer | ModelFailed | ToolResult | ToolResults | SearchResult | Fetched
+Effect = AskModel | CallTool | CallTools | Search | Fetch | TakePlace | LookBack
+Result = ModelAnswer | ModelFailed | ToolResult | ToolResults | SearchResult | Fetched | Place | LookedBack

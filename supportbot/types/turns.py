@@ -1,4 +1,4 @@
-"""Conversations, history, handoffs, and one turn from its start to its commit."""
+"""Conversations, history, and one turn from its start to its commit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from supportbot.types.authority import Standing, WaitingCall
 from supportbot.types.dialogue import FlowState
+from supportbot.types.handoffs import Handoff, Post
 from supportbot.types.messages import Address, Inbound, Outgoing, OutgoingKind, Reply, User
 
 
@@ -50,39 +51,6 @@ class Turn:
     @property
     def tokens(self) -> int:
         return sum(message.tokens for message in self.messages)
-
-
-NOBODY = User("")
-HandoffStatus = Literal["waiting", "claimed", "resolved", "returned", "expired"]
-
-
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """A conversation owned by humans, or that was.
-
-    `deadline` is when the customer gets one more notice if nobody has claimed it, `ceiling` when the bot resumes.
-    `notes` are what the humans wrote, in order. Ended means status resolved, returned or expired.
-    """
-
-    id: str
-    conversation: str
-    reason: str
-    detail: str
-    summary: str
-    requested_at: float
-    deadline: float
-    ceiling: float
-    status: HandoffStatus = "waiting"
-    agent: str = ""
-    claimed_at: float | None = None
-    ended_at: float | None = None
-    noticed: bool = False
-    notes: tuple[str, ...] = ()
-    user: User = NOBODY
-
-    @property
-    def open(self) -> bool:
-        return self.status in ("waiting", "claimed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +114,7 @@ class JournalEntry:
     """
 
     position: int
-    kind: Literal["model", "tool", "search", "file", "start", "preview"]
+    kind: Literal["model", "tool", "search", "file", "place", "past", "start", "preview"]
     digest: str
     result: Mapping[str, Any] | None
 
@@ -166,6 +134,8 @@ class TurnInput:
     """By author; empty ones are left out."""
     calls: tuple[WaitingCall, ...] = ()
     """Calls of the conversation that still wait, oldest first."""
+    ended: Handoff | None = None
+    """The newest handoff if none is open."""
     tries: int = 1
     """How often this turn has been begun, this time included: more than a few, and something in it breaks the bot."""
 
@@ -210,13 +180,14 @@ class Outcome:
     """What a turn came to; `Store.commit` writes all of it in one transaction, or nothing.
 
     `consumed` are the positions of the inbox rows that this turn ends. `handoff` is new or changed, None = untouched.
-    `events` are (kind, data) for channels and the notify endpoint. `timers` are set, `stop_timers` removed by name.
+    `events` are (kind, data) for channels and the notify endpoint, `posts` what goes to desks. `timers` are set, `stop_timers` removed by name.
     """
 
     consumed: tuple[int, ...]
     turn: tuple[ChatMessage, ...] = ()
     replies: tuple[Reply, ...] = ()
     events: tuple[tuple[OutgoingKind, Mapping[str, Any]], ...] = ()
+    posts: tuple[Post, ...] = ()
     states: Mapping[str, FlowState] = field(default_factory=dict)
     reset: bool = False
     """Everyone's flows end, also of those who have nothing pending; before `states` are written."""
@@ -242,8 +213,9 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What `Store.commit` answers. `more`: other messages are pending. `ready`: the turn's outbox rows whose lane holds
-    nothing older, which may be sent at once; the others come through `Store.due` when their lane is free.
+    nothing older, which may be sent at once; the others (`waiting`: there are some) come through `Store.due` when their lane is free.
     """
 
     more: bool
     ready: tuple[Outgoing, ...] = ()
+    waiting: bool = False

@@ -50,7 +50,7 @@ def _post_message(work: Workspace, pace: Pace, params: Params) -> Answer:
     seconds = pace.message("chat.postMessage", channel.id, time.monotonic())
     if seconds:
         return Slow(seconds)
-    post = work.post(channel.id, said, params)
+    post = work.post(channel.id, said, work.threaded(channel.id, params))
     post.metadata = from_json(params.get("metadata")) or {}
     standing = {"channel": channel.id, "ts": post.ts, "message": work.message(post)}
     return standing | (_TRUNCATED if post.cut else {})
@@ -156,19 +156,44 @@ def _replies(work: Workspace, pace: Pace, params: Params) -> Answer:
     channel = _readable(work, params)
     if isinstance(channel, Refusal):
         return channel
-    root = params["ts"]
-    messages = work.messages(channel.id, metadata=_is_true(params.get("include_all_metadata")))
-    found = [message for message in messages if root in (message["ts"], message.get("thread_ts"))]
-    return {"messages": found, "has_more": False} if found else Refusal("thread_not_found")
+    root, metadata = params["ts"], _is_true(params.get("include_all_metadata"))
+    whole = [message for message in work.messages(channel.id, metadata=metadata) if _in_thread(message, root)]
+    if not whole:
+        return Refusal("thread_not_found")
+    lately = work.messages(channel.id, metadata=metadata, since=_seconds(params))
+    replies = [message for message in lately if _in_thread(message, root) and message["ts"] != root]
+    return _page([message for message in whole if message["ts"] == root] + replies, params)
 
 
 def _history(work: Workspace, pace: Pace, params: Params) -> Answer:
     channel = _readable(work, params)
     if isinstance(channel, Refusal):
         return channel
-    messages = work.messages(channel.id, metadata=_is_true(params.get("include_all_metadata")))
+    metadata = _is_true(params.get("include_all_metadata"))
+    messages = work.messages(channel.id, metadata=metadata, since=_seconds(params))
     found = [message for message in messages if message.get("thread_ts") in (None, message["ts"])]
-    return {"messages": found[::-1][: int(params.get("limit") or 100)], "has_more": False}
+    return _page(found[::-1], params)
+
+
+def _in_thread(message: Json, root: str) -> bool:
+    return root in (message["ts"], message.get("thread_ts"))
+
+
+def _seconds(params: Params) -> float:
+    return float(params.get("oldest") or 0)
+
+
+def _page(messages: list[Json], params: Params) -> Answer:
+    """So many of the messages as were asked for; the cursor says where the next ones begin."""
+    limit, cursor = str(params.get("limit") or 100), str(params.get("cursor") or "0")
+    if not limit.isdigit() or not 0 < int(limit) < 1000:
+        return Refusal("invalid_limit")
+    if not cursor.isdigit():
+        return Refusal("invalid_cursor")
+    end = int(cursor) + int(limit)
+    more = end < len(messages)
+    found: Json = {"messages": messages[int(cursor) : end], "has_more": more}
+    return found | ({"response_metadata": {"next_cursor": str(end)}} if more else {})
 
 
 def _readable(work: Workspace, params: Params) -> Channel | Refusal:

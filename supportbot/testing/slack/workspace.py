@@ -50,7 +50,7 @@ class Post:
     """One message that was accepted from the bot. `user` is the one reader of an ephemeral message.
 
     `edits` holds what it said before each edit, `pieces` what was streamed, piece by piece; `cut`: its text was too
-    long for Slack and lost its end. `at` is monotonic.
+    long for Slack and lost its end. `at` is monotonic, `wall` is the time of day, by which `oldest` asks.
     """
 
     channel: str
@@ -62,6 +62,7 @@ class Post:
     markdown: str
     streaming: bool
     at: float
+    wall: float = field(default_factory=time.time)
     pieces: list[str] = field(default_factory=list)
     chunks: list[Json] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
@@ -124,6 +125,7 @@ class Workspace:
         self.calls: list[Call] = []
         self.files: dict[str, StoredFile] = {}
         self.heard: dict[tuple[str, str], Json] = {}
+        self._heard_at: dict[tuple[str, str], float] = {}
         self._own: dict[tuple[str, str], Post] = {}
         self._stamps = 0
         self._files = 0
@@ -175,6 +177,14 @@ class Workspace:
         self._own[found.channel, found.ts] = found
         return found
 
+    def threaded(self, channel: str, params: Params) -> Params:
+        """A reply to a thread of which nothing stands any more goes into the channel (slack-go issue 1571)."""
+        root = self._own.get((channel, str(params.get("thread_ts") or "")))
+        if root is None or not root.deleted:
+            return params
+        replies = [post for post in self.posts if post.thread_ts == root.ts and not post.deleted and not post.user]
+        return params if replies else {**params, "thread_ts": None}
+
     def find(self, channel: Any, ts: Any, *, foreign: str) -> Post | Refusal:
         """The bot's own message that can still be changed; `foreign` is the error for someone else's."""
         if str(channel) not in self.channels:
@@ -190,12 +200,14 @@ class Workspace:
         event = payload.get("event")
         if isinstance(event, Mapping) and event.get("type") in ("message", "app_mention") and "text" in event:
             self.heard[event["channel"], event["ts"]] = dict(event) | {"type": "message"}
+            self._heard_at[event["channel"], event["ts"]] = time.time()
 
-    def messages(self, channel: str, *, metadata: bool = False) -> Iterator[Json]:
-        """All messages of a channel, whoever wrote them, oldest first."""
+    def messages(self, channel: str, *, metadata: bool = False, since: float = 0.0) -> Iterator[Json]:
+        """All messages of a channel since a time of day, whoever wrote them, oldest first."""
         own = [post for post in self.posts if post.channel == channel and not post.deleted and not post.user]
-        found = [self.message(post, metadata=metadata) for post in own]
-        found += [message for (where, _), message in self.heard.items() if where == channel]
+        found = [self.message(post, metadata=metadata) for post in own if post.wall >= since]
+        heard = [(key, message) for key, message in self.heard.items() if key[0] == channel]
+        found += [message for key, message in heard if self._heard_at.get(key, since) >= since]
         yield from sorted(found, key=lambda message: str(message["ts"]))
 
     def message(self, post: Post, *, metadata: bool = False) -> Json:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from supportbot.testing.telegram.ledger import Chat, File
+from supportbot.testing.telegram.ledger import Chat, File, Topic
 from supportbot.testing.telegram.parts import member
 from supportbot.testing.telegram.rules import DOWNLOAD_LIMIT, Refused
 
@@ -51,10 +51,20 @@ class Book:
             chat.state = "open"
         chat.saw(int(message.get("message_id", 0)))
         if message.get("is_topic_message"):
-            chat.topics.add(int(message["message_thread_id"]))
+            self._topic(chat, message)
         if message.get("migrate_to_chat_id"):
             chat.migrated_to = int(message["migrate_to_chat_id"])
             self.chats.setdefault(chat.migrated_to, Chat(chat.migrated_to, "supergroup", chat.title))
+
+    def _topic(self, chat: Chat, message: Mapping[str, Any]) -> None:
+        id = int(message["message_thread_id"])
+        chat.topics.add(id)
+        made = message.get("forum_topic_created") or message.get("forum_topic_edited")
+        if made:
+            topic = chat.forum.setdefault(id, Topic(id, creator=int(message["from"]["id"])))
+            topic.name = str(made.get("name") or topic.name)
+        if "forum_topic_closed" in message or "forum_topic_reopened" in message:
+            chat.forum.setdefault(id, Topic(id)).closed = "forum_topic_closed" in message
 
     def _person(self, person: Any) -> None:
         if isinstance(person, Mapping):
@@ -79,6 +89,17 @@ class Book:
             if chat.username and given == f"@{chat.username}":
                 return chat
         raise Refused("chat not found")
+
+    def manages_topics(self, chat: Chat) -> bool:
+        """Whether the bot is an administrator with that right."""
+        me = self.member(chat, self.bot["id"])
+        return me["status"] == "administrator" and bool(me.get("can_manage_topics"))
+
+    def writes_into(self, chat: Chat, thread: int | None) -> None:
+        """Refuses a topic that is closed, except to who manages topics."""
+        topic = chat.forum.get(thread or 0)
+        if topic is not None and topic.closed and not self.manages_topics(chat):
+            raise Refused("TOPIC_CLOSED")
 
     def member(self, chat: Chat, user_id: int) -> dict[str, Any]:
         """A member of the chat (#chatmember); raises `Refused`."""

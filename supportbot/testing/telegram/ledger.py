@@ -108,8 +108,20 @@ class File:
 
 
 @dataclass(slots=True)
+class Topic:
+    """A topic of a forum group; `creator` 0 is somebody unknown."""
+
+    id: int
+    name: str = ""
+    creator: int = 0
+    icon_color: int = 0
+    closed: bool = False
+
+
+@dataclass(slots=True)
 class Chat:
-    """A chat and what is known of it; `incoming` are the ids of messages that others wrote."""
+    """A chat and what is known of it; `incoming` are the ids of messages that others wrote, `topics` those of topics,
+    and `forum` has the topics of which more is known."""
 
     id: int
     type: str = "private"
@@ -119,6 +131,7 @@ class Chat:
     state: State = "open"
     migrated_to: int | None = None
     topics: set[int] = field(default_factory=set)
+    forum: dict[int, Topic] = field(default_factory=dict)
     members: dict[int, dict[str, Any]] = field(default_factory=dict)
     incoming: set[int] = field(default_factory=set)
     last_id: int = 0
@@ -160,6 +173,11 @@ class Chat:
         if given not in self.topics:
             raise Refused("message thread not found")
         return given
+
+    def delete_topic(self, id: int) -> None:
+        """Somebody deletes a topic with everything in it."""
+        self.topics.discard(id)
+        self.forum.pop(id, None)
 
     def part(self) -> dict[str, Any]:
         """The chat as it stands in a message."""

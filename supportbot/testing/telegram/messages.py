@@ -135,6 +135,7 @@ class Messages:
         chat.check()
         markup = keyboard(params.object("reply_markup"), private=chat.private)
         thread = chat.thread(params.number("message_thread_id"))
+        self._book.writes_into(chat, thread)
         reply_to = self._reply_to(chat, params)
         self._keep_pace(chat)
         sent = Sent(

@@ -7,6 +7,7 @@ from typing import Any
 
 from supportbot.testing.telegram import rules
 from supportbot.testing.telegram.book import Book
+from supportbot.testing.telegram.forum import Forum
 from supportbot.testing.telegram.ledger import Action, CallbackAnswer
 from supportbot.testing.telegram.messages import Messages
 from supportbot.testing.telegram.params import Params
@@ -26,6 +27,7 @@ class Methods:
         self.actions: list[Action] = []
         self.answers: list[CallbackAnswer] = []
         self.commands: dict[tuple[str, str, str, str], list[dict[str, str]]] = {}
+        forum = Forum(book, queue)
         self.table: Mapping[str, Method] = {
             "getMe": lambda _: book.bot,
             "getUpdates": self._get_updates,
@@ -40,6 +42,10 @@ class Methods:
             "editMessageText": messages.edit_text,
             "editMessageReplyMarkup": messages.edit_markup,
             "deleteMessage": messages.delete,
+            "createForumTopic": forum.create,
+            "editForumTopic": forum.edit,
+            "closeForumTopic": forum.close,
+            "reopenForumTopic": forum.reopen,
             "answerCallbackQuery": self._answer_callback,
             "setMyCommands": self._set_commands,
             "getMyCommands": self._get_commands,

@@ -33,7 +33,7 @@ from supportbot.testing.telegram.faults import (
     FaultKind,
     Faults,
 )
-from supportbot.testing.telegram.ledger import Action, Call, CallbackAnswer, Chat, Draft, Edit, File, Sent
+from supportbot.testing.telegram.ledger import Action, Call, CallbackAnswer, Chat, Draft, Edit, File, Sent, Topic
 from supportbot.testing.telegram.messages import Messages
 from supportbot.testing.telegram.methods import Methods
 from supportbot.testing.telegram.params import Params, read_params
@@ -61,6 +61,7 @@ __all__ = [
     "FaultKind",
     "File",
     "Sent",
+    "Topic",
 ]
 _BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
@@ -202,6 +203,16 @@ class FakeTelegram:
             chat.members[user_id] = member(person, status)
         self._book.chats[id] = chat
         return chat
+
+    def forum(self, id: int, title: str = "Agents", *, status: str = "administrator") -> Chat:
+        """Registers a forum group in which the bot has this status; an administrator may manage topics."""
+        chat = self.chat(id, "supergroup", title, is_forum=True, statuses={self.id: status})
+        chat.last_id = 1  # the topic "General", into which a message goes without a topic
+        return chat
+
+    def content(self, digest: str) -> bytes:
+        """The bytes of a file that was sent, by `Sent.file_digest`."""
+        return next(file.content for file in self._book.files.values() if file.digest == digest)
 
     def block(self, chat_id: int) -> None:
         """From now on the person has blocked the bot, or the group has removed it."""

@@ -102,6 +102,8 @@ __all__ = [
     "sticker",
     "text",
     "topic",
+    "topic_event",
+    "topic_message",
     "unblocked",
     "unparsable",
     "user",
@@ -144,6 +146,32 @@ def topic(said: str = "Hello", thread: int = 7, chat: Part | None = None, sender
     """A message in a forum topic (#message, message_thread_id and is_topic_message)."""
     place = chat or group(is_forum=True)
     return text(said, place, sender, message_thread_id=thread, is_topic_message=True)
+
+
+def topic_message(
+    said: str = "Hello", thread: int = 7, *, creator: Part | None = None, sender: Part | None = None, **more: Any
+) -> Update:
+    """A message in a topic as Telegram brings it: a reply to the topic's first message (#message,
+    reply_to_message). `chat` and further fields of the message are given by name; text="" leaves the text out."""
+    place = more.pop("chat", None) or group(is_forum=True)
+    about: Part = {"message_thread_id": thread, "is_topic_message": True}
+    first = {**message(place, creator or bot(), **about, forum_topic_created=_topic("Anna")), "message_id": thread}
+    words: Part = {"text": said} if said else {}
+    return {"message": message(place, sender, **{**about, "reply_to_message": first, **words, **more})}
+
+
+def topic_event(
+    kind: str = "closed", thread: int = 7, chat: Part | None = None, sender: Part | None = None
+) -> Update:
+    """A service message about a topic: it was "created", "edited", "closed" or "reopened" (#forumtopiccreated …)."""
+    what = {"created": _topic("Lunch"), "edited": {"name": "Lunch at one"}}.get(kind, {})
+    about: Part = {"message_thread_id": thread, "is_topic_message": True, f"forum_topic_{kind}": what}
+    made = message(chat or group(is_forum=True), sender, **about)
+    return {"message": {**made, "message_id": thread} if kind == "created" else made}
+
+
+def _topic(name: str) -> Part:
+    return {"name": name, "icon_color": 0x6FB9F0}
 
 
 def private_topic(said: str = "Hello", thread: int = 9) -> Update:
@@ -285,6 +313,8 @@ _ALL: tuple[Callable[[], Update], ...] = (
     _reply,
     _in_group,
     topic,
+    topic_message,
+    topic_event,
     private_topic,
     edited,
     callback,

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from supportbot.testing.adapter_contract import context, served
-from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
+from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox
 from supportbot.testing.slack import events
 from supportbot.testing.slack.server import FakeSlack
 from supportbot.types import Address, Outgoing, Reply, User
 from supportbot_slack import SlackAdapter
+from supportbot_slack.desk import SlackDesk
 
 PAYLOADS = Path(__file__).parent / "payloads"
 DM = Address("slack", f"{events.TEAM}/{events.CUSTOMER}")
@@ -60,6 +61,8 @@ class Shop:
     files: FakeFiles
     url: str = ""
     logged: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    house: FakeDesks = field(default_factory=FakeDesks)
+    desks: dict[str, SlackDesk] = field(default_factory=dict)
 
     async def told(self, event: Mapping[str, Any], **others: Any) -> int:
         """The final status for an event that Slack delivers over HTTP, or for an interaction or command."""
@@ -85,9 +88,13 @@ Opening = Callable[..., Any]
 
 @asynccontextmanager
 async def shop(
-    *, slack: FakeSlack | None = None, more: Mapping[str, Any] | None = None, **options: Any
+    *,
+    slack: FakeSlack | None = None,
+    more: Mapping[str, Any] | None = None,
+    desks: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Shop]:
-    """A started adapter; `options` change the channel's, `more` the context's."""
+    """A started adapter; `options` change the channel's, `more` the context's, `desks` are places by name."""
     async with slack or FakeSlack(pace=0, tiers={}) as fake:
         chosen = {
             "bot_token": fake.bot_token,
@@ -96,13 +103,19 @@ async def shop(
             "api_url": fake.url,
             **options,
         }
-        adapter, inbox, files = SlackAdapter("slack", chosen), FakeInbox(), FakeFiles()
+        adapter, inbox, files, house = SlackAdapter("slack", chosen), FakeInbox(), FakeFiles(), FakeDesks()
+        made = {name: adapter.desk(name, {"place": place}) for name, place in (desks or {}).items()}
         logged: list[tuple[str, dict[str, Any]]] = []
-        fields = {"files": files, "log": lambda event, **facts: logged.append((event, facts)), **(more or {})}
+        fields = {
+            "files": files,
+            "desks": house,
+            "log": lambda event, **facts: logged.append((event, facts)),
+            **(more or {}),
+        }
         await adapter.start(context(inbox, **fields))
         try:
             async with served(adapter, body_limit=20_000_000) as url:
-                yield Shop(adapter, inbox, fake, files, url, logged)
+                yield Shop(adapter, inbox, fake, files, url, logged, house, made)
         finally:
             await adapter.stop()
 

@@ -14,11 +14,12 @@ import httpx2
 import pytest
 
 from supportbot.testing.adapter_contract import context, served
-from supportbot.testing.fake_inbox import FakeFiles, FakeInbox
+from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox
 from supportbot.testing.telegram.parts import ANNA
 from supportbot.testing.telegram.server import FakeTelegram
 from supportbot.types import Address, Button, Outgoing, Reply, User
 from supportbot_telegram import TelegramAdapter
+from supportbot_telegram.desk import TelegramDesk
 
 PAYLOADS = Path(__file__).parent / "payloads"
 SECRET = "a-secret_for-the-webhook"
@@ -63,6 +64,8 @@ class Shop:
     url: str
     client: httpx2.AsyncClient
     log: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    house: FakeDesks = field(default_factory=FakeDesks)
+    desks: dict[str, TelegramDesk] = field(default_factory=dict)
 
     def note(self, event: str, **details: object) -> None:
         self.log.append((event, details))
@@ -90,13 +93,23 @@ def options(fake: FakeTelegram, **more: Any) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def opened(chosen: Mapping[str, Any], **about: Any) -> AsyncIterator[Shop]:
-    """`chosen` are options of the channel, `about` fields of the context; `fake` has the arguments of the stand-in."""
+    """`chosen` are options of the channel, `about` fields of the context; `fake` has the arguments of the stand-in,
+    `desks` the groups that are desks, by their names, and `ready` prepares the stand-in before the start."""
+    groups, ready = about.pop("desks", {}), about.pop("ready", lambda fake: None)
     async with FakeTelegram(**{"limits": False, **about.pop("fake", {})}) as fake:
+        for place in groups.values():
+            fake.forum(place)
+        ready(fake)
         adapter = TelegramAdapter("shop", options(fake, **chosen))
         inbox, files = FakeInbox(), FakeFiles()
         async with served(adapter) as url, httpx2.AsyncClient(trust_env=False) as client:
             shop = Shop(adapter, inbox, files, fake, url, client)
-            await adapter.start(context(inbox, files=files, log=shop.note, public_url=url, **about))
+            for name, place in groups.items():
+                made = adapter.desk(name, {"place": place})
+                assert isinstance(made, TelegramDesk)
+                shop.desks[name] = made
+            about = {"files": files, "log": shop.note, "public_url": url, "desks": shop.house, **about}
+            await adapter.start(context(inbox, **about))
             try:
                 yield shop
             finally:

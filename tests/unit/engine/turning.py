@@ -29,14 +29,18 @@ from supportbot.types import (
     Handoff,
     Inbound,
     Lease,
+    LookBack,
+    LookedBack,
     Message,
     MessageKind,
     ModelAnswer,
     ModelFailed,
     ModelRequest,
     Outcome,
+    Place,
     Result,
     SearchResult,
+    TakePlace,
     ToolCall,
     ToolSpec,
     Turn,
@@ -155,15 +159,31 @@ def play(start: TurnInput, bot: Script, moment: Moment, results: Answers = ()) -
     return played
 
 
-def drive(start: TurnInput, bot: Script, moment: Moment, result: Callable[[Effect], Result]) -> Played:
-    """Drives one turn with whatever `result` makes of each effect."""
+def first_agent(asked: TakePlace) -> Place:
+    """A line in which nobody stands, and the first agent has room."""
+    return Place(agent=asked.agents[0][0] if asked.agents else "")
+
+
+def drive(
+    start: TurnInput,
+    bot: Script,
+    moment: Moment,
+    result: Callable[[Effect], Result],
+    place: Callable[[TakePlace], Place] = first_agent,
+) -> Played:
+    """Drives one turn with whatever `result` makes of each effect; desks and the past answer by themselves."""
     effects: list[Effect] = []
     turn = take_turn(start, bot, moment)
     try:
         effect = next(turn)
         while True:
-            effects.append(effect)
-            effect = turn.send(result(effect))
+            if isinstance(effect, LookBack):
+                effect = turn.send(LookedBack())
+            elif isinstance(effect, TakePlace):
+                effect = turn.send(place(effect))
+            else:
+                effects.append(effect)
+                effect = turn.send(result(effect))
     except StopIteration as stop:
         return Played(stop.value, tuple(effects))
 
@@ -206,6 +226,7 @@ class Chat:
             turns=tuple(turn for turn in self.turns if turn.sequence > self.conversation.cut),
             states={author: state for author, state in self.states.items() if author in authors},
             handoff=self.handoff if self.handoff and self.handoff.open else None,
+            ended=self.handoff if self.handoff and not self.handoff.open else None,
             journal=(),
         )
 

@@ -29,7 +29,7 @@ from supportbot.types import (
     Turn,
 )
 
-LATER = ("standings", "calls", "ledger", "counted")
+LATER = ("standings", "calls", "ledger", "counted", "places", "seats", "rota")
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "conversations": {
         "id": 1,

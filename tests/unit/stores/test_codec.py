@@ -92,11 +92,66 @@ def test_a_message_survives_its_columns(message: Message) -> None:
 @given(REPLIES)
 def test_a_reply_survives_its_columns(reply: Reply) -> None:
     text, extra = codec.reply_columns(reply)
-    row = ("o1", "c1", "shop", "anna", "", "message.reply", "u", "U", "[]", 1, 1, 1.5, text, extra, 0, "", None)
+    row = (
+        "o1",
+        "c1",
+        "shop",
+        "anna",
+        "",
+        "message.reply",
+        "u",
+        "U",
+        "[]",
+        1,
+        1,
+        1.5,
+        text,
+        extra,
+        0,
+        "",
+        None,
+        None,
+    )
     assert codec.outgoing(row).reply == reply
 
 
-@given(st.builds(FlowState, st.lists(FRAMES, max_size=3).map(tuple), DATA, BUTTONS))
+@given(REPLIES, DATA)
+def test_what_goes_to_a_desk_survives_with_its_words_and_its_data(reply: Reply, data: dict[str, Any]) -> None:
+    text, extra = codec.reply_columns(reply, data)
+    row = (
+        "o1",
+        "c1",
+        "@desk.x",
+        "anna",
+        "",
+        "handoff.message",
+        "u",
+        "U",
+        "[]",
+        1,
+        1,
+        1.5,
+        text,
+        extra,
+        0,
+        "",
+        "C/1",
+        None,
+    )
+    found = codec.outgoing(row)
+    assert (found.reply, found.data, found.place) == (reply, data, "C/1")
+
+
+@given(
+    st.builds(
+        FlowState,
+        st.lists(FRAMES, max_size=3).map(tuple),
+        DATA,
+        BUTTONS,
+        missed=st.integers(0, 9),
+        unsourced=st.integers(0, 9),
+    )
+)
 def test_a_flow_state_survives_its_json_and_the_empty_one_is_not_stored(state: FlowState) -> None:
     body = codec.state_body(state)
     assert (body is None) == (state == FlowState())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -13,6 +14,7 @@ from aiohttp import web
 
 TEXT_LIMIT = 16_383
 PROPS_LIMIT = 800_000
+FILES_LIMIT = 10
 BOT_TOKEN = "bot-token-that-does-not-exist"
 
 
@@ -21,10 +23,12 @@ def id_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:26]
 
 
-ME, ADA, OTHER_BOT, TOWN, FILE = map(id_of, ("me", "ada", "other bot", "town", "file"))
+ME, ADA, BEN, OTHER_BOT, TOWN, FILE = map(id_of, ("me", "ada", "ben", "other bot", "town", "file"))
+DESK, DESK2 = map(id_of, ("desk", "second desk"))
 PEOPLE = {
     ME: {"id": ME, "username": "mia"},  # a person's account with a token of its own will do too
     ADA: {"id": ADA, "username": "ada", "locale": "de"},
+    BEN: {"id": BEN, "username": "ben"},
     OTHER_BOT: {"id": OTHER_BOT, "username": "standup", "is_bot": True},
 }
 
@@ -46,13 +50,19 @@ class Refusal(Exception):
 
 
 class FakeMattermost:
-    """The server. `posts` are all posts as they are now, in order; `typing` are the channels where the bot typed."""
+    """The server. `posts` are all posts as they are now, in order; `typing` are the channels where the bot typed.
 
-    def __init__(self) -> None:
+    Without `remembers` it is always long after the try before: a `pending_post_id` is not known again.
+    """
+
+    def __init__(self, *, remembers: bool = True) -> None:
         self.posts: list[dict[str, Any]] = []
         self.typing: list[str] = []
         self.files = {FILE: b"a picture"}
-        self.channels = {TOWN}
+        self.names: dict[str, str] = {}
+        self.channels = {TOWN, DESK, DESK2}
+        self._remembers = remembers
+        self._made = 0
         self.always: Fault | None = None
         self.next: list[Fault] = []
         self.url = ""
@@ -90,17 +100,25 @@ class FakeMattermost:
                         ).encode()
         raise AssertionError(f"nobody can press {label!r}")
 
+    def post(self, id: str) -> dict[str, Any]:
+        return next(post for post in self.posts if post["id"] == id)
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("authorization") != f"Bearer {BOT_TOKEN}":
             return refused(401, "api.context.session_expired.app_error")
         path = request.match_info["path"]
-        body = json.loads(await request.read() or b"null")
+        raw = await request.read()
+        if request.method == "POST" and path == "files":
+            return self._keep(request.query, raw)
+        body = json.loads(raw or b"null")
         fault = None
         if request.method != "GET" and path.startswith("posts"):
             fault = self.next.pop(0) if self.next else self.always
         if fault is not None and fault.way != "reset after taking":
             return broken(request) if fault.way == "reset" else refused(fault.status, "fault", fault.headers)
         try:
+            if path.startswith("channels/") and path.endswith("/posts"):
+                return self._since(path.split("/")[1], int(request.query["since"]))
             response = self._answer(request.method, path, body)
         except Refusal as refusal:
             return refused(refusal.status, refusal.id)
@@ -129,6 +147,19 @@ class FakeMattermost:
                 return web.json_response(self._edit(id, body))
         raise Refusal(404, "api.context.404.app_error")
 
+    def _keep(self, query: Mapping[str, str], content: bytes) -> web.Response:
+        if query["channel_id"] not in self.channels:
+            return refused(403, "api.context.permissions.app_error")
+        id = id_of(f"upload {len(self.files)}")
+        self.files[id], self.names[id] = content, query["filename"]
+        return web.json_response({"file_infos": [{"id": id, "name": query["filename"]}]}, status=201)
+
+    def _since(self, channel: str, since: int) -> web.Response:
+        posts = [post for post in self.posts if post["channel_id"] == channel and post["create_at"] >= since]
+        return web.json_response(
+            {"order": [post["id"] for post in reversed(posts)], "posts": {p["id"]: p for p in posts}}
+        )
+
     def _create(self, body: dict[str, Any]) -> dict[str, Any]:
         known = self._pending.get(body.get("pending_post_id", ""))
         if known is not None:
@@ -138,9 +169,16 @@ class FakeMattermost:
             raise Refusal(400, "api.context.invalid_body_param.app_error")
         if body["channel_id"] not in self.channels:
             raise Refusal(403, "api.context.permissions.app_error")
-        post = {"props": {}, **body, "id": id_of(f"post {len(self.posts)}"), "user_id": ME}
+        root = body.get("root_id", "")
+        if root and not any(post["id"] == root and not post["root_id"] for post in self.posts):
+            raise Refusal(400, "api.post.create_post.root_id.app_error")
+        if len(body.get("file_ids", ())) > FILES_LIMIT or not set(body.get("file_ids", ())) <= set(self.files):
+            raise Refusal(400, "api.context.invalid_body_param.app_error")
+        given = {"props": {}, "root_id": "", "file_ids": [], **body}
+        self._made += 1
+        post = {**given, "id": id_of(f"post {self._made}"), "user_id": ME, "create_at": int(time.time() * 1000)}
         self.posts.append(post)
-        if body.get("pending_post_id"):
+        if body.get("pending_post_id") and self._remembers:
             self._pending[body["pending_post_id"]] = post
         return post
 
@@ -160,7 +198,7 @@ def check_post(body: dict[str, Any]) -> None:
     attachments = body.get("props", {}).get("attachments", [])
     if len(body["message"]) > TEXT_LIMIT or len(json.dumps(body.get("props", {}))) > PROPS_LIMIT:
         raise Refusal(400, "model.post.is_valid.message_length.app_error")
-    if not body["message"].strip() and not attachments:
+    if not body["message"].strip() and not attachments and not body.get("file_ids"):
         raise Refusal(400, "api.context.invalid_body_param.app_error")
     for action in (action for attachment in attachments for action in attachment["actions"]):
         if not re.fullmatch("[A-Za-z0-9]+", action["id"]) or not action["integration"]["url"].startswith("http"):

@@ -29,7 +29,8 @@ from supportbot import (
     ChannelError,
     ChannelGone,
     ChannelRefused,
-    Inbox,
+    Desk,
+    FileTooLarge,
     Message,
     Outgoing,
     Rendering,
@@ -43,6 +44,7 @@ from supportbot.options import Options
 
 TEXT_LIMIT = 16_383
 SECONDS = 10.0
+MOST_BYTES = 50_000_000  # of one answer: a file, or a channel's latest posts
 REMEMBERED = 10_000
 
 _ID = re.compile(r"[a-z0-9]{26}")
@@ -100,7 +102,8 @@ class MattermostAdapter(Adapter):
         self._public_url = read.url("public_url", "")
         self._private = read.flag("allow_private")  # a server in your own network
         self._limit = read.count("body_limit", 1_000_000)
-        self._inbox: Inbox | None = None
+        self._context: ChannelContext | None = None
+        self._desks: dict[str, Any] = {}  # by the id of their channel
         self._client: httpx2.AsyncClient | None = None
         self._me = ""
         self._people: dict[str, Mapping[str, Any]] = {}
@@ -112,17 +115,28 @@ class MattermostAdapter(Adapter):
             Route(f"{place}/press", Door(self._take_press), methods=["POST"]),
         )
 
+    def desk(self, name: str, options: Mapping[str, Any]) -> Desk:
+        from mattermost_desk import MattermostDesk  # here, so that a bot without a desk needs one file only
+
+        desk = MattermostDesk(name, options, self._call, self.fetch)
+        if desk.channel in self._desks:
+            raise UsageError(f"place is the channel of the desk {self._desks[desk.channel].name} already.")
+        self._desks[desk.channel] = desk
+        return desk
+
     async def start(self, context: ChannelContext) -> None:
         """Asks Mattermost nothing: a server that is down now must not keep the bot from starting."""
-        self._client = context.http(self._private)
-        self._inbox = context.inbox
+        self._client = context.http(self._private, most=MOST_BYTES)
+        self._context = context
+        for desk in self._desks.values():
+            desk.files = context.files
         self._public_url = self._public_url or context.public_url
         if not self._public_url:  # nobody said where presses could go, so the house puts choices into words
             self.capabilities = replace(self.capabilities, buttons=False)
 
     async def stop(self) -> None:
         """May be called twice, and before `start`."""
-        self._inbox = None
+        self._context = None
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -143,8 +157,8 @@ class MattermostAdapter(Adapter):
         except Exception as error:  # whatever it is, people can look at it, and nothing is held up
             await self._set_aside(fields, error)
         else:
-            if message is not None and await self._is_customer(message.user.id):
-                await self._store(replace(message, locale=self._locale(message.user.id)))
+            if message is not None and await self._is_person(message.user.id):
+                await self._take(message, fields)
         await answer(send, 200, {})  # an empty answer: a "text" in it would be posted
 
     async def _take_press(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -166,16 +180,24 @@ class MattermostAdapter(Adapter):
         fresh = await self._store(message)
         await answer(send, 200, {"ephemeral_text": f"✓ {context.get('label', '')}"} if fresh else {})
 
+    async def _take(self, message: Message, fields: Mapping[str, Any]) -> None:
+        """In the channel of a desk an agent wrote, everywhere else a customer."""
+        desk = self._desks.get(message.address.chat)
+        if desk is None:
+            await self._store(replace(message, locale=self._locale(message.user.id)))
+        elif act := desk.act(message, thread_of(fields)):
+            await self._kept(self._open_context().desks.act(desk.name, act))
+
     async def _store(self, message: Message) -> bool:
         """Whether it came for the first time. Only after this may Mattermost hear 200."""
-        receipt = await self._kept(self._open_inbox().receive(message))
+        receipt = await self._kept(self._open_context().inbox.receive(message))
         return bool(receipt.fresh)
 
     async def _set_aside(self, fields: Mapping[str, Any], error: Exception) -> None:
         content = json.dumps(fields)  # without the token, which is gone from the fields
         id = "aside." + hashlib.sha256(content.encode()).hexdigest()
         reason = f"cannot be read: {type(error).__name__}: {str(error)[:200]}"
-        await self._kept(self._open_inbox().set_aside(self.name, id, content, reason))
+        await self._kept(self._open_context().inbox.set_aside(self.name, id, content, reason))
 
     async def _kept(self, storing: Awaitable[Any]) -> Any:
         try:
@@ -183,14 +205,14 @@ class MattermostAdapter(Adapter):
         except StoreError:
             raise Refused(503, "This could not be stored; send it again later.", RETRY_AFTER) from None
 
-    def _open_inbox(self) -> Inbox:
-        if self._inbox is None:
+    def _open_context(self) -> ChannelContext:
+        if self._context is None:
             raise Refused(503, "This channel is not running; send it again later.", RETRY_AFTER)
-        return self._inbox
+        return self._context
 
-    async def _is_customer(self, user: str) -> bool:
+    async def _is_person(self, user: str) -> bool:
         """Neither we nor another bot. Who cannot be looked up now counts as one: a customer must not be lost."""
-        self._open_inbox()
+        self._open_context()
         try:
             if user == await self._own_id():
                 return False
@@ -221,7 +243,7 @@ class MattermostAdapter(Adapter):
                 async for piece in response.aiter_bytes():
                     content += piece
                     if len(content) > limit:
-                        raise ChannelRefused(f"The file has more than {limit:,} bytes.")
+                        raise FileTooLarge(f"The file has more than {limit:,} bytes.")
             finally:
                 await response.aclose()
         except httpx2.HTTPError as error:
@@ -292,7 +314,8 @@ class MattermostAdapter(Adapter):
     def _request(self, method: str, path: str, body: Any = None) -> httpx2.Request:
         headers = {"authorization": f"Bearer {self._bot_token}"}
         url = f"{self.url}/api/v4{path}"
-        return self._open_client().build_request(method, url, json=body, headers=headers, timeout=SECONDS)
+        content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return self._open_client().build_request(method, url, headers=headers, timeout=SECONDS, **content)
 
     def _open_client(self) -> httpx2.AsyncClient:
         if self._client is None:
@@ -327,6 +350,11 @@ def read_post(fields: Mapping[str, Any], channel: str) -> Message | None:
         return None
     data = fields["data"]
     return _message(data, json.loads(data["post"]), channel, kind)
+
+
+def thread_of(fields: Mapping[str, Any]) -> str:
+    """The post under which this one stands, "" if none; only the websocket tells."""
+    return str(json.loads(fields["data"]["post"]).get("root_id") or "") if "event" in fields else ""
 
 
 def _from_webhook(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,75 @@
+"""The rules by which a human is called: looked at before the bot answers, and once more when its answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from supportbot.engine.draft import Draft, Opening
+from supportbot.engine.flows import flow_values
+from supportbot.engine.handing import open_handoff
+from supportbot.triggers import Facts, Judged, is_repeat, judge
+from supportbot.types import HandOff, Message
+
+_EARLIER = 6
+
+
+def before(draft: Draft, message: Message) -> bool:
+    """Whether a rule calls a human in the place of an answer."""
+    if not draft.script.handoff.rules or message.action is not None:
+        return False
+    return _carried_out(draft, judge(draft.script.handoff.rules, _facts(draft, message), "before"))
+
+
+def after(draft: Draft, message: Message) -> None:
+    """Counts what the bot did not understand or could not rest on anything, and calls a human if a rule says so."""
+    repeated = message.action is None and is_repeat(message.text, _earlier(draft))
+    missed = draft.state.missed + 1 if draft.misunderstood or repeated else 0
+    unsourced = 0 if draft.rests or not draft.read else draft.state.unsourced + 1
+    if (missed, unsourced) != (draft.state.missed, draft.state.unsourced):
+        draft.move(replace(draft.state, missed=missed, unsourced=unsourced))
+    if draft.script.handoff.rules and not (draft.handoff is not None and draft.handoff.open):
+        _carried_out(draft, judge(draft.script.handoff.rules, _facts(draft, message), "after"))
+
+
+def _carried_out(draft: Draft, judged: Judged) -> bool:
+    for problem in judged.problems:
+        draft.trace("rule failed", reason=problem)
+    verdict = judged.verdict
+    if verdict is None:
+        return False
+    command = HandOff(
+        "rule",
+        verdict.reason,
+        tags=verdict.tags,
+        priority=verdict.priority,
+        desk=verdict.desk,
+        cause=verdict.cause,
+    )
+    slots = {name: value for name, value in draft.state.slots.items() if name not in draft.script.book.sensitive}
+    open_handoff(draft, command, slots=slots)
+    draft.opening = Opening(command, say=verdict.say)
+    return True
+
+
+def _earlier(draft: Draft) -> tuple[str, ...]:
+    """What the author wrote before, newest first."""
+    said = (one for turn in reversed(draft.turns) for one in reversed(turn.messages) if one.role == "user")
+    return tuple(one.content for one, _ in zip(said, range(_EARLIER), strict=False))
+
+
+def _facts(draft: Draft, message: Message) -> Facts:
+    values = flow_values(draft)
+    return Facts(
+        text=message.text,
+        locale=draft.locale,
+        channel=values["channel"],
+        user_id=draft.author.id,
+        user_name=draft.author.name,
+        identity={**draft.known, "claims": draft.identity.claims},
+        slots=draft.state.slots,
+        misunderstood=draft.state.missed,
+        unsourced=draft.state.unsourced,
+        confidence=draft.confidence,
+        turns=sum(one.role == "user" for turn in draft.turns for one in turn.messages) + 1,
+        today=draft.moment.at.date().isoformat(),
+    )

@@ -1,0 +1,461 @@
+"""A customer in line: what they are told, the ways out, what is gathered, and where the line leads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from turning import AGENT, ANNA, BEN, Chat, Played, answer, drive, human, message, press, said, script, timer
+
+from supportbot.engine import CEILING, DEADLINE, Moment
+from supportbot.engine.handing import ANSWER, ROUTE, UNDELIVERED
+from supportbot.engine.settling import BACK_TO_BOT, LEAVE_CONTACT, expected_wait
+from supportbot.engine.terms import AgentTerms, DeskTerms, HandoffTerms
+from supportbot.hours import Hours
+from supportbot.types import Attachment, Event, Place, Post, TakePlace, User
+
+CONTACT = """
+flow: leave_contact
+description: Takes an e-mail address.
+title: {en: Leave my e-mail address, de: E-Mail-Adresse hinterlassen}
+start: [{phrases: [leave my e-mail]}]
+steps:
+  - ask: email
+    type: email
+    question: Which address?
+  - say: "Thank you. We will write to {{ slots.email }}."
+"""
+DAMAGED = """
+flow: damaged
+description: Something broke.
+start: [{phrases: [it is broken]}]
+steps:
+  - handoff: {reason: Something broke., say: A colleague looks at it., tags: [damage], priority: high, gather: photo}
+"""
+PHOTO = """
+flow: photo
+description: Asks what is broken.
+steps:
+  - ask: part
+    type: choice
+    choices: [{value: shade, label: The shade}, {value: cable, label: The cable}]
+    question: Which part is it?
+  - say: Noted.
+"""
+OFFICE = Hours("Europe/Berlin", ((((9 * 60), 18 * 60),),) * 5 + ((), ()))
+FRIDAY_NIGHT = datetime(2026, 11, 27, 21, 0, tzinfo=UTC).timestamp()
+MONDAY_MORNING = datetime(2026, 11, 30, 8, 0, tzinfo=UTC).timestamp()
+FRONT = DeskTerms("front")
+OTHER = User("a-bob", "Bob")
+
+
+def chat(*flows: str, desks: tuple[DeskTerms, ...] = (FRONT,), **terms: Any) -> Chat:
+    return Chat(script(*flows, handoff=HandoffTerms(desks=desks, **terms)))
+
+
+def posts(played: Played) -> list[tuple[str, str, Any]]:
+    return [(post.desk, post.kind, post.data.get("change", "")) for post in played.outcome.posts]
+
+
+def buttons(played: Played) -> list[str]:
+    return [button.id for button in played.outcome.replies[-1].buttons]
+
+
+def act(kind: Any, words: str = "", *, user: User = AGENT, desk: str = "front", **data: Any) -> Any:
+    return replace(human(kind, words, user), via=desk, event=Event("act", data))
+
+
+# --- opening -------------------------------------------------------------------------------------------------
+
+
+def test_the_desk_gets_all_that_a_human_needs() -> None:
+    talk = chat(DAMAGED, PHOTO)
+    talk.say("My order A-10002 is late.", results=[answer("Let me see.")])
+    played = talk.say("it is broken")
+    (asked,) = played.outcome.posts
+    assert (asked.desk, asked.kind) == ("front", "handoff.requested")
+    data = asked.data
+    assert data["cause"] == {"reason": "flow", "flow": "damaged"}
+    assert (data["tags"], data["priority"], data["desk"]) == (["damage"], "high", "front")
+    assert data["why"] == "A flow's step hands over. Something broke."
+    assert data["identity"] == {"customer": "", "name": "", "verified": False}
+    assert [line["text"] for line in data["transcript"]][:3] == [
+        "My order A-10002 is late.",
+        "Let me see.",
+        "it is broken",
+    ]
+    assert "Began the flow damaged." in data["tried"]
+
+
+def test_a_conversation_whose_channel_has_its_own_humans_goes_to_no_desk() -> None:
+    played = chat(own=frozenset({"desk"})).say("/human")
+    assert played.outcome.posts == () and played.kinds == ["handoff.requested"]
+
+
+@pytest.mark.parametrize(
+    ("desks", "expected"),
+    [
+        ((DeskTerms("a", tags=("billing",)), DeskTerms("b")), "b"),
+        ((DeskTerms("a", tags=("damage",)), DeskTerms("b")), "a"),
+        ((DeskTerms("a", languages=("de",)), DeskTerms("b")), "b"),
+        ((DeskTerms("a", channels=("telegram",)), DeskTerms("b")), "b"),
+        ((DeskTerms("a", hours=OFFICE), DeskTerms("b")), "b"),
+        ((DeskTerms("a", hours=OFFICE), DeskTerms("b", hours=OFFICE)), "a"),
+        ((DeskTerms("a", tags=("billing",)),), "a"),
+    ],
+)
+def test_the_first_desk_that_takes_it_and_is_open_gets_it(desks: tuple[DeskTerms, ...], expected: str) -> None:
+    talk = chat(DAMAGED, PHOTO, desks=desks)
+    talk.now = FRIDAY_NIGHT
+    assert talk.say("it is broken").outcome.posts[0].desk == expected
+
+
+def test_out_of_hours_the_customer_is_told_when_somebody_is_there_and_the_deadline_waits() -> None:
+    talk = chat(desks=(DeskTerms("front", hours=OFFICE, deadline=900.0),), ceiling=3600.0)
+    talk.now = FRIDAY_NIGHT
+    (text,) = talk.say("/human").texts
+    assert said("handoff_told") in text and "Monday" in text and "09:00" in text and "Berlin" in text
+    assert talk.handoff is not None
+    assert talk.handoff.deadline == MONDAY_MORNING + 900
+    assert talk.handoff.ceiling == MONDAY_MORNING + 3600, "the bot does not come back before anybody could"
+
+
+def test_a_flow_that_has_told_its_own_words_is_only_added_to() -> None:
+    talk = chat(DAMAGED, PHOTO)
+    assert talk.say("it is broken").texts == ["A colleague looks at it.", "Which part is it?"]
+    closed = chat(DAMAGED, PHOTO, desks=(DeskTerms("front", hours=OFFICE),))
+    closed.now = FRIDAY_NIGHT
+    first, second, _ = closed.say("it is broken").texts
+    assert first == "A colleague looks at it." and "Monday" in second and said("handoff_told") not in second
+
+
+def test_the_place_in_line_and_the_measured_wait_are_told() -> None:
+    talk = chat()
+    waits = tuple((100.0 * at, 100.0 * at + wait) for at, wait in enumerate((60.0, 90.0, 200.0, 230.0, 3000.0)))
+    start = talk.start(message("/human"))
+    played = drive(start, talk.bot, Moment(talk.now, "h_1"), lambda _: None, lambda _: Place(3, "", waits))  # type: ignore[arg-type, return-value]
+    assert played.texts == [
+        f"{said('handoff_told')}\n\nYou are number 4 in line.\n\n"
+        "Lately, four out of five people had somebody within 4 minutes."
+    ]
+
+
+def test_a_wait_is_measured_only_from_enough_of_the_past_and_in_open_time() -> None:
+    assert expected_wait(((0.0, 60.0),) * 4, None) is None
+    assert expected_wait(((0.0, 60.0),) * 5, None) == 60.0
+    over_the_weekend = (FRIDAY_NIGHT, MONDAY_MORNING + 300.0)
+    assert expected_wait((over_the_weekend,) * 5, OFFICE) == 300.0
+
+
+# --- the ways out --------------------------------------------------------------------------------------------
+
+
+def test_the_customer_may_go_back_to_the_bot() -> None:
+    for sent in (press(BACK_TO_BOT), message("back to the assistant"), message("1"), message("/bot")):
+        talk = chat()
+        assert buttons(talk.say("/human")) == [BACK_TO_BOT]
+        played = talk.take(sent)
+        assert played.texts == [said("handoff_cancelled")]
+        assert talk.handoff is not None and talk.handoff.status == "cancelled"
+        assert posts(played)[-1] == ("front", "handoff.returned", "")
+        assert talk.say("hello", results=[answer("Hi.")]).texts == ["Hi."]
+
+
+def test_a_number_is_for_the_human_once_they_have_spoken() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("human.message", "How many lamps?"))
+    played = talk.say("1")
+    assert (played.texts, talk.handoff and talk.handoff.status) == ([], "claimed")
+    assert played.outcome.posts[-1].reply is not None and played.outcome.posts[-1].reply.text == "1"
+
+
+def test_a_contact_is_taken_while_the_customer_waits_and_the_desk_is_told() -> None:
+    talk = chat(CONTACT, contact="leave_contact")
+    assert buttons(talk.say("/human")) == [LEAVE_CONTACT, BACK_TO_BOT]
+    assert talk.take(press(LEAVE_CONTACT)).texts == ["Which address?"]
+    assert talk.handoff is not None and talk.handoff.open
+    played = talk.say("anna@example.org")
+    assert played.texts == ["Thank you. We will write to anna@example.org."]
+    assert talk.handoff.slots == {"email": "anna@example.org"}
+    assert posts(played) == [("front", "handoff.message", ""), ("front", "handoff.updated", "gathered")]
+    assert talk.handoff.status == "waiting"
+
+
+def test_what_is_no_answer_is_for_the_human_and_the_flow_asks_only_once_more() -> None:
+    talk = chat(CONTACT, contact="leave_contact")
+    talk.say("/human")
+    talk.take(press(LEAVE_CONTACT))
+    assert len(talk.say("why does it take so long").texts) == 1
+    assert talk.say("hello?").texts == []
+    assert talk.say("anna@example.org").texts == ["Thank you. We will write to anna@example.org."]
+
+
+def test_leaving_the_question_keeps_the_place_in_line() -> None:
+    talk = chat(CONTACT, contact="leave_contact")
+    talk.say("/human")
+    talk.take(press(LEAVE_CONTACT))
+    assert talk.say("never mind").texts == [said("handoff_still")]
+    assert talk.handoff is not None and talk.handoff.status == "waiting"
+
+
+def test_a_flow_gathers_and_stops_when_a_human_comes() -> None:
+    talk = chat(DAMAGED, PHOTO)
+    talk.say("it is broken")
+    assert talk.in_flow()
+    talk.take(act("handoff.claimed"))
+    assert not talk.in_flow()
+    assert talk.say("the shade").texts == []
+
+
+def test_what_others_write_in_a_shared_place_is_no_way_out() -> None:
+    talk = chat()
+    talk.say("/human")
+    assert talk.say("/bot", user=BEN).texts == []
+    assert talk.handoff is not None and talk.handoff.status == "waiting"
+
+
+# --- both ways -----------------------------------------------------------------------------------------------
+
+
+def test_words_and_files_of_the_customer_go_to_the_desk_with_their_name() -> None:
+    talk = chat()
+    talk.say("/human")
+    played = talk.take(
+        message("look", attachments=(Attachment("a.png", "image/png", digest="d1"),)),
+        message("and this", attachments=(Attachment("b.exe"),)),
+    )
+    first, second = played.outcome.posts
+    assert first.data["from"] == {"role": "customer", "id": ANNA.id, "name": ANNA.name}
+    assert first.reply is not None and (first.reply.text, first.reply.files[0].digest) == ("look", "d1")
+    assert second.reply is not None and second.reply.text == "and this [file: b.exe]" and second.reply.files == ()
+    assert played.texts == []
+
+
+def test_words_of_an_agent_elsewhere_are_shown_at_the_desk_and_those_from_there_are_not() -> None:
+    talk = chat()
+    talk.say("/human")
+    assert [post.kind for post in talk.take(act("human.message", "Hi.")).outcome.posts] == ["handoff.claimed"]
+    played = talk.take(human("human.message", "From the command line."))
+    assert [(post.kind, post.reply and post.reply.text) for post in played.outcome.posts] == [
+        ("handoff.message", "From the command line.")
+    ]
+
+
+def test_words_that_the_customer_has_seen_are_not_sent_again() -> None:
+    talk = chat()
+    talk.say("/human")
+    played = talk.take(replace(act("human.message", "Hello Anna."), shown=True))
+    assert played.texts == [] and played.outcome.turn[-1].content == "Hello Anna."
+    assert talk.handoff is not None and talk.handoff.notes == ("Hello Anna.",)
+
+
+def test_a_note_is_for_colleagues_alone() -> None:
+    talk = chat()
+    talk.say("/human")
+    played = talk.take(human("human.note", "He is a friend of the boss."))
+    assert played.texts == [] and played.outcome.turn == ()
+    assert talk.handoff is not None and talk.handoff.internal == ("Ana: He is a friend of the boss.",)
+    assert posts(played) == [("front", "handoff.note", "")]
+    assert posts(talk.take(act("human.note", "Really."))) == []
+    talk.take(act("handoff.returned"))
+    asked = talk.say("hello", results=[answer("Hi.")]).asked[0]
+    assert not any("boss" in one.content for one in asked.messages)
+
+
+# --- hands ---------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_who_has_no_room_cannot_claim_and_is_told() -> None:
+    talk = chat(desks=(DeskTerms("front", agents=(AgentTerms(AGENT.id, "Ana", capacity=2),)),))
+    talk.say("/human")
+    asked: list[TakePlace] = []
+
+    def full(place: TakePlace) -> Place:
+        asked.append(place)
+        return Place()
+
+    start = talk.start(act("handoff.claimed"))
+    played = drive(start, talk.bot, Moment(talk.now, "h_9"), lambda _: None, full)  # type: ignore[arg-type, return-value]
+    assert (asked[0].agents, asked[0].order) == (((AGENT.id, 2),), "claim")
+    assert posts(played) == [("front", "handoff.updated", "refused")] and played.outcome.handoff is None
+    assert "2 conversations" in played.outcome.posts[0].data["why"]
+
+
+def test_it_is_offered_to_somebody_who_speaks_the_language_and_knows_the_matter() -> None:
+    agents = (
+        AgentTerms("1", "Ana", languages=("de",)),
+        AgentTerms("2", "Bob", tags=("billing",)),
+        AgentTerms("3", "Cem", tags=("damage",), capacity=4),
+    )
+    desk = DeskTerms("front", order="least_busy", agents=agents)
+    talk = chat(DAMAGED, PHOTO, desks=(desk,))
+    played = talk.say("it is broken")
+    assert talk.handoff is not None and talk.handoff.assignee == "3"
+    assert played.outcome.posts[0].data["assignee"] == "3"
+
+
+def test_when_nobody_has_room_it_is_looked_again_later() -> None:
+    desk = DeskTerms("front", order="round_robin", agents=(AgentTerms("1", "Ana", capacity=1),))
+    talk = chat(desks=(desk,))
+    start = talk.start(message("/human"))
+    full = drive(start, talk.bot, Moment(talk.now, "h_1"), lambda _: None, lambda _: Place())  # type: ignore[arg-type, return-value]
+    assert ROUTE in [one.name for one in full.outcome.timers]
+    talk.commit(start, full.outcome)
+    played = talk.take(timer(ROUTE, "h_1"))
+    assert posts(played) == [("front", "handoff.updated", "assigned")]
+    assert talk.handoff is not None and talk.handoff.assignee == "1"
+
+
+def test_a_transfer_to_another_desk_tells_both_and_the_customer() -> None:
+    talk = chat(desks=(FRONT, DeskTerms("billing")))
+    talk.say("/human")
+    talk.take(act("handoff.claimed"))
+    played = talk.take(act("handoff.transferred", to="billing"))
+    assert posts(played) == [("front", "handoff.updated", "transferred"), ("billing", "handoff.requested", "")]
+    assert played.texts == [said("handoff_moved")]
+    assert talk.handoff is not None
+    assert (talk.handoff.desk, talk.handoff.status, talk.handoff.desks) == (
+        "billing",
+        "waiting",
+        ("front", "billing"),
+    )
+    nowhere = talk.take(act("handoff.transferred", desk="billing", to="nowhere"))
+    assert posts(nowhere) == [("billing", "handoff.updated", "refused")]
+
+
+def test_a_transfer_to_an_agent_offers_it_to_them() -> None:
+    talk = chat(desks=(DeskTerms("front", agents=(AgentTerms("1", "Ana"), AgentTerms("2", "Bob"))),))
+    talk.say("/human")
+    talk.take(act("handoff.claimed"))
+    played = talk.take(act("handoff.transferred", to="Bob"))
+    assert posts(played) == [("front", "handoff.updated", "assigned")] and played.texts == []
+    assert talk.handoff is not None and (talk.handoff.assignee, talk.handoff.status) == ("2", "waiting")
+
+
+# --- time ----------------------------------------------------------------------------------------------------
+
+
+def test_at_the_deadline_it_moves_on_to_the_next_desk_and_no_further_than_once() -> None:
+    desks = (DeskTerms("front", otherwise="tickets"), DeskTerms("tickets", otherwise="front"))
+    talk = chat(desks=desks)
+    talk.say("/human")
+    played = talk.take(timer(DEADLINE, "h_1"))
+    assert posts(played) == [("front", "handoff.updated", "transferred"), ("tickets", "handoff.requested", "")]
+    assert played.texts == [said("handoff_moved")]
+    assert DEADLINE in [one.name for one in played.outcome.timers]
+    last = talk.take(timer(DEADLINE, "h_1"))
+    assert last.texts == [said("handoff_waiting")] and posts(last) == []
+
+
+def test_at_the_deadline_a_contact_is_asked_for() -> None:
+    talk = chat(CONTACT, desks=(DeskTerms("front", otherwise="contact"),), contact="leave_contact")
+    talk.say("/human")
+    assert talk.take(timer(DEADLINE, "h_1")).texts == [said("handoff_waiting"), "Which address?"]
+    assert talk.say("anna@example.org").texts == ["Thank you. We will write to anna@example.org."]
+
+
+def test_at_the_deadline_the_bot_may_go_on() -> None:
+    talk = chat(desks=(DeskTerms("front", otherwise="return"),))
+    talk.say("/human")
+    assert talk.take(timer(DEADLINE, "h_1")).texts == [said("handoff_resumed")]
+    assert talk.handoff is not None and talk.handoff.status == "expired"
+
+
+def test_a_claim_without_a_word_is_reminded_of_and_then_free_for_others() -> None:
+    talk = chat(answer=600.0)
+    talk.say("/human")
+    claimed = talk.take(act("handoff.claimed"))
+    assert (ANSWER, talk.now + 600) in [(one.name, one.due_at) for one in claimed.outcome.timers]
+    assert posts(talk.take(timer(ANSWER, "h_1"))) == [("front", "handoff.updated", "late")]
+    played = talk.take(timer(ANSWER, "h_1"))
+    assert posts(played) == [("front", "handoff.updated", "released")]
+    assert played.texts == [said("handoff_waiting")]
+    assert talk.handoff is not None and (talk.handoff.status, talk.handoff.agent) == ("waiting", "")
+    assert DEADLINE in [one.name for one in played.outcome.timers]
+
+
+def test_words_of_the_agent_stop_the_reminder_and_the_customers_start_it_anew() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("handoff.claimed"))
+    played = talk.take(act("human.message", "I look."))
+    assert ANSWER in played.outcome.stop_timers and ANSWER not in [one.name for one in played.outcome.timers]
+    assert ANSWER in [one.name for one in talk.say("and?").outcome.timers]
+
+
+def test_nobody_waits_for_ever() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(timer(DEADLINE, "h_1"))
+    played = talk.take(timer(CEILING, "h_1"))
+    assert played.texts == [said("handoff_resumed")] and posts(played) == [("front", "handoff.returned", "")]
+
+
+def test_words_that_could_not_be_delivered_are_reported_to_the_agent() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("human.message", "Hello."))
+    played = talk.take(message(kind="timer", event=Event(UNDELIVERED, {"error": "blocked"})))
+    (post,) = played.outcome.posts
+    assert isinstance(post, Post) and (post.data["change"], post.data["error"]) == ("undelivered", "blocked")
+    assert played.texts == []
+
+
+# --- the end -------------------------------------------------------------------------------------------------
+
+
+def test_a_resolve_asks_how_content_the_customer_is_and_tells_the_desk() -> None:
+    talk = chat(rating=True)
+    talk.say("/human")
+    talk.take(act("human.message", "Done."))
+    played = talk.take(act("handoff.resolved"))
+    assert played.texts == [said("handoff_rate")] and len(played.outcome.replies[-1].buttons) == 5
+    rated = talk.say("★★★★")
+    assert rated.texts == [said("handoff_rated")] and posts(rated) == [("front", "handoff.updated", "rated")]
+    assert talk.handoff is not None and (talk.handoff.rating, talk.handoff.status) == (4, "resolved")
+
+
+def test_words_after_a_resolve_open_it_again_at_its_place() -> None:
+    talk = chat(reopen=3600.0)
+    talk.say("/human")
+    talk.take(act("handoff.resolved"))
+    talk.now += 600
+    assert talk.say("thank you!", results=[answer("You are welcome.")]).texts == ["You are welcome."]
+    played = talk.say("It does not work after all.")
+    assert played.texts == [said("handoff_reopened")]
+    assert posts(played) == [("front", "handoff.requested", ""), ("front", "handoff.message", "")]
+    assert played.outcome.posts[0].data["reopened"] is True
+    assert talk.handoff is not None
+    assert (talk.handoff.id, talk.handoff.status, talk.handoff.reopened) == ("h_1", "waiting", 1)
+
+
+@pytest.mark.parametrize("later", [7200.0])
+def test_after_a_while_the_bot_answers_again(later: float) -> None:
+    talk = chat(reopen=3600.0)
+    talk.say("/human")
+    talk.take(act("handoff.resolved"))
+    talk.now += later
+    assert talk.say("It does not work.", results=[answer("Oh.")]).texts == ["Oh."]
+
+
+def test_an_agent_who_writes_at_an_ended_handoffs_place_opens_it_again() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("handoff.resolved"))
+    played = talk.take(act("human.message", "One more thing.", handoff="h_1"))
+    assert played.texts == ["One more thing."]
+    assert talk.handoff is not None and (talk.handoff.id, talk.handoff.status) == ("h_1", "claimed")
+
+
+def test_an_act_at_an_old_place_is_refused_while_another_handoff_is_open() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("handoff.returned"))
+    talk.say("/human")
+    played = talk.take(act("human.message", "Hello?", handoff="h_1"))
+    assert played.texts == []
+    (post,) = played.outcome.posts
+    assert (post.data["change"], post.data["handoff"]) == ("refused", "h_1")
