@@ -9,6 +9,7 @@ once into a folder of its own under the temporary directory, or into $AIMOCK_HOM
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -39,13 +40,15 @@ def installed() -> Path:
     default = Path(tempfile.gettempdir()) / f"supportbot-aimock-{VERSION}-{os.getuid()}"
     home = Path(os.environ.get("AIMOCK_HOME", default))
     package = home / "node_modules" / PACKAGE
-    if not (package / "dist" / "cli.js").exists():
-        _install(home)
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:  # two test runs may need it at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (package / "dist" / "cli.js").exists():
+            _install(home)
     return package
 
 
 def _install(home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True)
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"{PACKAGE}@{VERSION}"]
     try:
         done = subprocess.run(

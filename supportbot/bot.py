@@ -238,9 +238,7 @@ class Bot:
         )
 
     def _script(self) -> Script:
-        return assembly.script(
-            self.files, self._tools.box, self._articles, self._terms, has_model=self.has_model
-        )
+        return assembly.script(self.files, self._tools.box, self._articles, self._terms, has_model=self.has_model)
 
     def _tools_changed(self) -> None:
         """An MCP server has come, or offers other tools now; turns that run go on with what they have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from datetime import date
 from typing import Annotated, Any
 
@@ -159,6 +159,13 @@ def _many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _some(value: Sized) -> Any:
+    """Checked after the entries: an entry that is wrong is told alone."""
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
 def _one_per_language(value: object) -> object:
     return value if isinstance(value, dict) else {"": value}
 
@@ -191,13 +198,13 @@ _SAY_SCHEMA: dict[str, Any] = {
 Language = Annotated[str, AfterValidator(_locale)]
 PhraseText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_phrase)]
 PhraseLists = Annotated[
-    Mapping[Language, Annotated[tuple[PhraseText, ...], Field(min_length=1)]],
-    Field(min_length=1),
+    Mapping[Language, Annotated[tuple[PhraseText, ...], AfterValidator(_some)]],
+    AfterValidator(_some),
     BeforeValidator(_per_language),
     WithJsonSchema(_WORDS_SCHEMA),
 ]
 Say = Annotated[
-    Mapping[Language, Text], Field(min_length=1), BeforeValidator(_one_per_language), WithJsonSchema(_SAY_SCHEMA)
+    Mapping[Language, Text], AfterValidator(_some), BeforeValidator(_one_per_language), WithJsonSchema(_SAY_SCHEMA)
 ]
 Share = Annotated[float, BeforeValidator(amount), Field(gt=0, le=1)]
 Count = Annotated[Whole, Field(ge=1, le=100)]

@@ -112,6 +112,7 @@ def plain_words(text: str) -> tuple[str, ...]:
 # --- phrases -------------------------------------------------------------------------------------------------
 
 _PHRASE_WORD = re.compile(rf"(?:[{_UNSPACED}]|[^\W_{_UNSPACED}]+)\*?")
+_STAR = re.compile(r"(?<=[^\W_])\*(?![^\W_*])")
 _OPEN_LETTERS = 3
 _PLURAL_LETTERS = 4
 
@@ -142,10 +143,11 @@ def fits(wanted: str, word: str) -> bool:
 
 def phrase(text: str) -> Phrase:
     """The phrase. Raises ValueError if it has no word, or a star that stands for almost anything."""
-    words = tuple(_PHRASE_WORD.findall("".join(folded(letter) for letter in text)))
+    plain = "".join(folded(letter) for letter in text)
+    words = tuple(_PHRASE_WORD.findall(plain))
     if not words:
         raise ValueError(f"'{text[:40]}' has no word in it")
-    if text.count("*") != sum(word.endswith("*") for word in words):
+    if plain.count("*") != len(_STAR.findall(plain)):
         raise ValueError(f"'{text[:40]}' has a * that ends no word: it stands for any ending, such as refund*")
     short = next((word for word in words if word.endswith("*") and len(word) <= _OPEN_LETTERS), None)
     if short is not None:

@@ -68,7 +68,7 @@ def _bolt(intake: Intake) -> AsyncApp:
 
     app = AsyncApp(
         logger=silent("bolt"),
-        name="supportbot",
+        name="supportbot_slack.bolt",  # Bolt silences the logger of this name
         process_before_response=True,
         authorize=authorize,
         request_verification_enabled=False,  # the door has verified the raw bytes

@@ -344,6 +344,7 @@ async def test_a_signed_identity_is_a_proof(folder: Path) -> None:
         jwt.encode({"sub": "", "exp": time.time() + 600}, SECRET, algorithm="HS256"),
         jwt.encode({"exp": time.time() + 600}, SECRET, algorithm="HS256"),
     ],
+    ids=["no token", "another secret", "unsigned", "expired", "without end", "empty subject", "no subject"],
 )
 async def test_a_proof_that_does_not_hold_proves_nothing(folder: Path, proof: str) -> None:
     async with serving(folder, model=obeys("my_orders"), config=CONFIG) as site:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import configparser
+import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -294,10 +296,12 @@ def terminal(tmp_path: Path, model: FakeOpenAI) -> Iterator[Terminal]:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """A port for a server that begins later: below those that the system gives to whoever asks meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 29_000)
+        with contextlib.suppress(OSError), socket.socket() as found:
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def _commands_in(folder: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -106,6 +108,15 @@ class Service:
         writer.write(says.bytes() if method != "HEAD" else says.bytes().split(b"\r\n\r\n")[0] + b"\r\n\r\n")
         await writer.drain()
         return True
+
+
+def free_port() -> int:
+    """A port for a server that begins later: below those that the system gives to whoever asks meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 29_000)
+        with contextlib.suppress(OSError), socket.socket() as found:
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def loaded(text: str, folder: Path) -> HttpService:

@@ -94,7 +94,8 @@ def stream() -> Iterator[io.StringIO]:
     before = logging.getLogger().handlers[:], logging.getLogger().level
     logging.getLogger().handlers.clear()
     yield io.StringIO()
-    logging.getLogger().handlers[:], logging.getLogger().level = before
+    logging.getLogger().handlers[:] = before[0]
+    logging.getLogger().setLevel(before[1])
     structlog.reset_defaults()
 
 

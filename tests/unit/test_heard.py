@@ -84,7 +84,7 @@ def test_a_phrase_that_finds_nothing_or_everything_is_refused(text: str, message
 def test_words_stand_where_they_say(text: str) -> None:
     heard = Heard(text)
     for word in heard.words:
-        assert Heard(text[word.start : word.end]).folded.replace("\n", " ").find(word.folded) >= 0
+        assert word.folded in Heard(text[word.start : word.end]).folded
     assert [word.start for word in heard.words] == sorted(word.start for word in heard.words)
 
 
@@ -241,6 +241,9 @@ HOSTILE: dict[str, Callable[[], str]] = {
 }
 
 
+PHRASES = Phrases(tuple(phrase(text) for text in ("smoke", "so angry today", "still waiting", "ssss*")))
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_text_takes_long(name: str) -> None:
     text = HOSTILE[name]()
@@ -250,10 +253,10 @@ def test_no_text_takes_long(name: str) -> None:
         heard = Heard(text)
         anger(heard)
         assert heard.money < 1e19
-        assert found(text[:0] or "smoke", "smoke") == ["smoke"]
+        list(PHRASES.find(heard.words))
         is_repeat(text, [text] * 10)
         taken.append(time.process_time() - started)
-    assert min(taken) < 0.15  # some 35 ms where this was written; a quadratic one takes seconds
+    assert min(taken) < 0.5  # some 35 ms where this was written; what is quadratic takes seconds
 
 
 def test_words_are_compared_plainly() -> None:

@@ -44,7 +44,8 @@ def start() -> Iterator[Callable[..., Lines]]:
         return lambda: stream.getvalue().splitlines()
 
     yield begin
-    logging.getLogger().handlers[:], logging.getLogger().level = before
+    logging.getLogger().handlers[:] = before[0]
+    logging.getLogger().setLevel(before[1])
     structlog.reset_defaults()
 
 

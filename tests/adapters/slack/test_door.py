@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from dataclasses import replace
 
@@ -61,6 +62,12 @@ async def test_a_message_has_its_authors_name_and_language(desk: Shop) -> None:
     assert (message.user, message.locale) == (User(events.CUSTOMER, "Ada"), "de-DE")
     await desk.told(events.message("noch da?"))
     assert len(desk.calls("users.info")) == 1
+
+
+async def test_an_event_leaves_the_bots_own_log_as_it_is(desk: Shop) -> None:
+    before = logging.getLogger("supportbot").level
+    assert await desk.told(events.message("hello")) == 200
+    assert logging.getLogger("supportbot").level == before <= logging.INFO
 
 
 async def test_a_name_that_slack_does_not_give_soon_holds_up_nothing(desk: Shop) -> None:

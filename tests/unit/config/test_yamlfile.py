@@ -231,15 +231,15 @@ def test_a_mistake_has_its_place_and_one_sentence(text: str | bytes, expected: s
 def test_aliases_that_multiply_are_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    started = time.perf_counter()
+    started = time.process_time()
     assert "more than 50,000 values (aliases counted in full)" in problem("\n".join(lines))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_deep_brackets_in_a_large_file_are_refused_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert "nested deeper than 50 levels" in problem("[" * 900_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serviced import CONTEXT, CUT, HANG, Says, Service, loaded, tools
+from serviced import CONTEXT, CUT, HANG, Says, Service, free_port, loaded, tools
 
 from supportbot.errors import ConfigError, ToolError
 from supportbot.protocols import NotDone, OutcomeUnknown, Tool
@@ -367,9 +367,7 @@ async def test_a_service_says_when_to_ask_again(service: Service, wish: str, cou
 
 
 async def test_a_request_with_effects_is_sent_again_if_nobody_was_there(service: Service) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = one("POST /a").replace("BASE", f"http://127.0.0.1:{port}")
     async with tools(text, "") as by_name:
         call = asyncio.create_task(by_name["t"].call({"a": 1}, CONTEXT))

@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
+from serviced import free_port
 
 from supportbot.errors import ToolError, UsageError
 from supportbot.protocols import OutcomeUnknown, Tool, ToolContext
@@ -76,9 +77,7 @@ class Web:
     def __init__(self, ledger: Path, *options: str) -> None:
         self._ledger, self._options = ledger, options
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
 
     def begin(self) -> None:
         command = [sys.executable, SCRIPT, "--http", str(self.port), *self._options]
