@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from operator import itemgetter
 
 from supportbot.heard import Heard, Phrase, Phrases, Word, phrase
 
@@ -304,7 +306,8 @@ def _signed(heard: Heard) -> Iterator[tuple[str, str, str]]:
 
 
 def _inside(words: Sequence[Word], first: int, last: int, quoted: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= words[first].start and words[last].end <= end for start, end in quoted)
+    place = bisect(quoted, words[first].start, key=itemgetter(0)) - 1
+    return place >= 0 and words[last].end <= quoted[place][1]
 
 
 def _in_a_name(heard: Heard, place: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from supportbot.config import BotFiles
 from supportbot.config.settings import DeskSettings
+from supportbot.dialogue.stepkinds import HandOver
 from supportbot.engine.terms import CONTACT, RETURN, WAIT, AgentTerms, DeskTerms, HandoffTerms
 from supportbot.errors import ConfigError, Problem, StoreBusy, UsageError
 from supportbot.handofffiles import compile_hours, compile_rules
@@ -55,6 +56,11 @@ def _crossed(files: BotFiles) -> Iterator[Problem]:
     for at, rule in enumerate(handoff.rules):
         if rule.desk and rule.desk not in config.desks:
             yield files.problem(("handoff", "rules", at, "desk"), f"there is no desk {rule.desk!r}")
+    for flow in files.flows.flows.values():
+        for place, step in flow.places.items():
+            if isinstance(step, HandOver) and step.desk and step.desk not in config.desks:
+                keys = ("steps", *place, "handoff", "desk")
+                yield files.documents[flow.file].problem(keys, f"there is no desk {step.desk!r}")
     for name, desk in config.desks.items():
         if desk.otherwise not in (WAIT, CONTACT, RETURN, *config.desks) or desk.otherwise == name:
             known = ", ".join((WAIT, CONTACT, RETURN, *(other for other in config.desks if other != name)))

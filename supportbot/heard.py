@@ -248,6 +248,9 @@ _SMALL_TALK = """
     danke bitte hallo genau gerne passt weiter stimmt merci bonjour daccord parfait gracias hola vale bueno perfecto
     claro favor
 """
+_ANSWERS = "yes yeah yep nope ok okay thanks thank ja doch danke oui merci gracias"
+"""A message that begins so answers a question of the bot's."""
+_ANSWERING = frozenset(_ANSWERS.split())
 _NEGATING = frozenset(_NEGATIONS.split())
 _SMALL = frozenset(_SMALL_TALK.split())
 
@@ -255,9 +258,12 @@ _SMALL = frozenset(_SMALL_TALK.split())
 def is_repeat(text: str, earlier: Sequence[str]) -> bool:
     """Whether the customer says (nearly) the same as in one of their earlier messages, of which the last ten count.
 
-    Not for small talk (yes, thanks), and not if a number is another one or only one of the two has a "not" in it.
+    Not for small talk and answers (yes, that is right), and not if a number is another one or only one of the two has
+    a "not" in it.
     """
     words = plain_words(text[:_COMPARED])
+    if words[:1] and words[0] in _ANSWERING:
+        return False
     if not any(len(word) > 3 or not word.isascii() for word in words if word not in _SMALL):
         return False
     return any(_alike(words, plain_words(other[:_COMPARED])) for other in earlier[-_REMEMBERED:])

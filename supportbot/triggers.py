@@ -187,7 +187,7 @@ def _check(path: Sequence[Node]) -> None:
 
 # --- judging -------------------------------------------------------------------------------------------------
 
-_BROKEN = (ValueError, TypeError, LookupError, ArithmeticError)
+_BROKEN = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 """What computing an expression can raise: ExprError, and what odd values in slots and claims lead to."""
 
 

@@ -75,16 +75,18 @@ def resolve_model_key(config: Config, env: Mapping[str, str]) -> SecretStr | Non
 
 def flow_findings(files: BotFiles, tools: Mapping[str, ToolSpec] | None) -> tuple[Finding, ...]:
     """What is wrong in the flows; with `tools`, also calls of tools that there are not."""
-    return tuple(_flow_findings(files.flows, files.documents, files.persona, tools))
+    return tuple(_flow_findings(files.flows, files.documents, files.persona, files.config, tools))
 
 
 def _flow_findings(
     book: FlowBook,
     documents: Mapping[str, Document],
     persona: Persona,
+    config: Config,
     tools: Mapping[str, ToolSpec] | None,
 ) -> Iterator[Finding]:
-    for found in dialogue.check(book, tools, languages=persona.languages):
+    started = {config.identity.flow or "", config.handoff.contact or ""}
+    for found in dialogue.check(book, tools, languages=persona.languages, started=started):
         document = documents[found.file]
         yield Finding(found.level, document.problem(tuple(found.path), found.message))
 
@@ -285,7 +287,7 @@ class _Reading:
                 " template"
             )
             self._findings.append(Finding("warning", Problem(str(home / name), line, 1, message)))
-        self._findings.extend(_flow_findings(book, self._documents, persona, None))
+        self._findings.extend(_flow_findings(book, self._documents, persona, config, None))
         self._findings.extend(secretfiles.written(self._documents["config"]))
         self._findings.extend(_deadlines(config, self._documents["config"]))
 

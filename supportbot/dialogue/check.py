@@ -31,7 +31,8 @@ from supportbot.types import ToolSpec
 
 KNOWN = frozenset({"user", "bot", "persona", "channel", "locale", "today", "error", "identity"})
 BUILT_IN_BUTTONS = frozenset({"cancel", "help", "human"})
-BUILT_IN_COMMANDS = frozenset({"/cancel", "/help", "/human"})
+BUILT_IN_COMMANDS = frozenset({"/cancel", "/help", "/human", "/bot"})
+_IDLE = "nothing starts this flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,18 @@ class Finding:
 
 
 def check(
-    book: FlowBook, tools: Mapping[str, ToolSpec] | None = None, *, languages: Sequence[str] = ()
+    book: FlowBook,
+    tools: Mapping[str, ToolSpec] | None = None,
+    *,
+    languages: Sequence[str] = (),
+    started: Collection[str] = (),
 ) -> tuple[Finding, ...]:
-    """All findings, by file. Tools are checked if they are handed in, and texts for missing `languages` too."""
+    """All findings, by file. Tools are checked if they are handed in, and texts for missing `languages` too; `started`
+    are flows that something outside of the flows starts."""
     found: list[Finding] = []
     for flow in book.flows.values():
         for rule in _RULES:
-            found += rule(flow, book)
+            found += [one for one in rule(flow, book) if one.message != _IDLE or flow.name not in started]
         found += _tools(flow, tools) if tools is not None else ()
         found += _languages(flow, languages)
     found += _duplicates(book)
@@ -82,6 +88,8 @@ def _targets(flow: Flow, book: FlowBook) -> Iterator[Finding]:
             yield _error(flow, at(place, "goto"), f"no step of this flow has `name: {step.target}`")
         if isinstance(step, SubFlow) and step.flow not in book.flows:
             yield _error(flow, at(place, "flow"), f"there is no flow {step.flow}")
+        if isinstance(step, HandOver) and step.gather and step.gather not in book.flows:
+            yield _error(flow, at(place, "handoff", "gather"), f"there is no flow {step.gather}")
         if step.name and flow.names[step.name] != place:
             yield _error(flow, at(place, "name"), f"two steps have the name {step.name}")
 
@@ -160,11 +168,11 @@ def _buttons(flow: Flow, book: FlowBook) -> Iterator[Finding]:
 def _about(flow: Flow, book: FlowBook) -> Iterator[Finding]:
     if flow.offered and not flow.description:
         yield _warning(flow, ("flow",), "without a `description` the model cannot know when to start this flow")
-    called = {
-        step.flow for other in book.flows.values() for step in other.places.values() if isinstance(step, SubFlow)
-    }
+    steps = [step for other in book.flows.values() for step in other.places.values()]
+    called = {step.flow for step in steps if isinstance(step, SubFlow)}
+    called |= {step.gather for step in steps if isinstance(step, HandOver)}
     if not flow.offered and not flow.triggers and flow.name not in called:
-        yield _warning(flow, ("flow",), "nothing starts this flow")
+        yield _warning(flow, ("flow",), _IDLE)
     for index, trigger in enumerate(flow.triggers):
         for text in trigger.words.every() if trigger.kind == "command" else ():
             if text in BUILT_IN_COMMANDS:

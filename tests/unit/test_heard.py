@@ -198,6 +198,7 @@ def test_saying_nearly_the_same_again_is_a_repeat(text: str, earlier: str) -> No
         ("Thanks!", "thanks"),
         ("ok", "ok"),
         ("42", "42"),
+        ("Yes, that's correct", "Yes, that's correct"),
         ("", ""),
         ("My order number is 12345", "My order number is 12346"),
         ("I want to cancel it", "I don't want to cancel it"),

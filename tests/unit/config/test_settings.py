@@ -14,10 +14,11 @@ from pydantic import BaseModel, ValidationError
 
 from supportbot.config import editor
 from supportbot.config.bundled import bundled
-from supportbot.config.settings import ChannelSettings, Config
+from supportbot.config.settings import ChannelSettings, Config, DeskSettings
 from supportbot.config.validate import validate
 from supportbot.config.yamlfile import parse, read
 from supportbot.errors import ConfigError
+from supportbot.handofffiles import HoursSettings, RuleSettings
 from supportbot.quantities import seconds, size
 
 EXAMPLE = bundled("config.example.yaml")
@@ -32,6 +33,19 @@ tools:
       command: [python, tools/warehouse_mcp.py]
       allow: {stock: {public: true}, reserve: {confirm: true, limits: [{times: 3}]}}
 identity: {flow: verify, send_code: send_code}
+handoff:
+  reopen: 24h
+  rating: true
+  contact: leave_contact
+  rules:
+    - name: safety
+      words: {en: [smoke, on fire, sparks, electric shock], de: [rauch, brennt, funken, stromschlag]}
+      priority: urgent
+      tags: [safety]
+      say:
+        en: "Please switch off the power and do not touch it. A colleague is being called and answers you here."
+        de: "Bitte schalten Sie den Strom ab und fassen Sie nichts an. Wir holen jemanden, der Ihnen hier antwortet."
+    - {name: lost, misunderstood: 3}
 """
 """What the example has beside the defaults."""
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
@@ -51,14 +65,21 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every key of the config, as docs/configuration.md writes it."""
     for name, field in model.model_fields.items():
         models = list(parts(field.annotation))
+        if model is DeskSettings and name == "options":
+            continue
         if models == [ChannelSettings]:
             yield from (f"{prefix}{name}.*.type", f"{prefix}{name}.*.burst_wait")
         elif models == [field.annotation]:
             yield from keys(models[0], f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
-            if models and name != "allow":  # the rules in there are described under tools.rules
+            if models and not _elsewhere(name, models[0]):
                 yield from keys(models[0], f"{prefix}{name}.*.")
+
+
+def _elsewhere(name: str, model: type[BaseModel]) -> bool:
+    """Described in another place: a server's rules under tools.rules, hours and rules in docs/handoff.md."""
+    return name == "allow" or model in (HoursSettings, RuleSettings)
 
 
 def parts(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -92,7 +113,7 @@ def test_the_example_describes_every_key_in_a_comment() -> None:
         for line in EXAMPLE.read_text(encoding="utf-8").splitlines()
         if re.match(r"\s*\w+:\s*\S", line) and " # " not in line
     ]
-    assert bare == ["channels: {}"]
+    assert bare == ["channels: {}", "desks: {}"]
 
 
 def test_the_example_names_its_schema_in_the_first_line() -> None:
@@ -101,11 +122,24 @@ def test_the_example_names_its_schema_in_the_first_line() -> None:
 
 
 def test_the_examples_channel_works_once_its_signs_are_taken_away() -> None:
-    head, _, rest = EXAMPLE.read_text(encoding="utf-8").partition("channels: {}")
-    text = head + "channels:" + re.sub("^#", "", rest, flags=re.MULTILINE)
+    text = uncommented("channels", "handoff:")
     options = dict(config(text).channels["helpdesk"].options)
     assert options.pop("callback_url") == "https://helpdesk.example/replies"
     assert sorted(options) == ["allow_private", "burst_wait", "callback_secret", "secrets"]
+
+
+def test_the_examples_desks_work_once_their_signs_are_taken_away() -> None:
+    front, tickets = config(uncommented("desks", "limits:")).desks.values()
+    assert (front.channel, front.options, front.agents["Ana"].capacity) == ("slack", {"place": "C0123456789"}, 4)
+    assert (tickets.channel, tickets.otherwise) == ("helpdesk", "wait")
+
+
+def uncommented(section: str, until: str) -> str:
+    """The example with what stands as a comment below this section."""
+    head, _, rest = EXAMPLE.read_text(encoding="utf-8").partition(f"{section}: {{}}")
+    block, end, tail = rest.partition(f"\n{until}")
+    lines = [line for line in block.splitlines() if line.startswith("#  ")]
+    return head + f"{section}:\n" + "\n".join(line[1:] for line in lines) + end + tail
 
 
 def test_the_documentation_lists_exactly_the_keys_that_there_are() -> None:
