@@ -173,7 +173,8 @@ def adapters(files: BotFiles) -> dict[str, Adapter]:
     for name, one in files.config.channels.items():
         try:
             kind = channels.load(one.type, files.folder)
-            built[name] = kind(name, {**_from_environment(kind, files), **_written(one.options)})
+            options = {**_from_environment(kind, files), **_written(one.options)}
+            built[name] = kind(name, options | _whole_paths(kind, files, options))
         except ConfigError as error:
             problems.extend(error.problems)
         except UsageError as error:
@@ -190,6 +191,11 @@ def adapters(files: BotFiles) -> dict[str, Adapter]:
 def _from_environment(kind: type[Adapter], files: BotFiles) -> dict[str, str]:
     found = {option: files.env.get(variable, "") for option, variable in kind.environment.items()}
     return {option: value for option, value in found.items() if value}
+
+
+def _whole_paths(kind: type[Adapter], files: BotFiles, options: Mapping[str, Any]) -> dict[str, str]:
+    named = {option: options[option] for option in kind.paths if isinstance(options.get(option), str)}
+    return {option: str((files.folder / path).resolve()) for option, path in named.items()}
 
 
 def _written(options: Mapping[str, Any]) -> dict[str, Any]:

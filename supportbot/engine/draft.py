@@ -119,6 +119,8 @@ class Draft:
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
         self.locale = self.learned or start.conversation.locale or script.locale
         self.state: FlowState = start.states.get(self.author.id, FlowState())
+        self.came = self.state
+        """Where the author stood when the turn began."""
         self.batch = _said(batch, start)
         self.turns = start.turns
         self.shared = any(row.message.shared for row in batch) or (waited is not None and waited.shared)
@@ -138,6 +140,8 @@ class Draft:
         self.opening: Opening | None = None
         self.posts: list[Post] = []
         self.misunderstood = False
+        self.flowed = False
+        """A flow has gone on in this turn."""
         self.rests = False
         """The answer rests on an article, a tool or a flow."""
         self.confidence: float | None = None

@@ -81,7 +81,7 @@ def _land(draft: Draft, advanced: Advanced) -> None:
         draft.say(reply)
     draft.behind.clear()
     draft.move(advanced.state)
-    draft.rests = True
+    draft.rests = draft.flowed = True
     draft.misunderstood = draft.misunderstood or any(step.get("step") == "no answer" for step in advanced.trace)
     if draft.handoff is not None and draft.handoff.open:
         gathered(draft, _shareable(draft, advanced.slots))

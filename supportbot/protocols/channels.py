@@ -115,6 +115,8 @@ class Adapter(ABC):
     capabilities: Capabilities = Capabilities()
     environment: ClassVar[Mapping[str, str]] = {}
     """Options that come from the environment where the config has none: {"token": "MY_TOKEN"}."""
+    paths: ClassVar[Sequence[str]] = ()
+    """Options that name files in the bot's folder; they arrive as whole paths."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name

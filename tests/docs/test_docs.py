@@ -37,11 +37,13 @@ from supportbot.testing.receiver import signed_headers
 from supportbot.testing.site import SECRET
 from supportbot.toolfiles import ToolFile
 from supportbot.types import ChatMessage, User
+from supportbot_helpdesk.mapping import HelpdeskMapping
 from supportbot_webhook.inbound import KINDS
 
 PAGES = pages()
 CONFIG_KEYS = set(yaml.safe_load(bundled("config.example.yaml").read_text("utf-8")))
 ENVIRONMENT = {f"{name}_SECRET": "whsec_" + "A" * 32 for name in ("HELPDESK", "NOTIFY", "WEBHOOK")}
+ENVIRONMENT |= {"HELPDESK_TOKEN": "token-of-nobody"}
 ENVIRONMENT |= {f"MATTERMOST_{name}_TOKEN": "token-of-nobody" for name in ("BOT", "WEBHOOK")}
 ENVIRONMENT |= {
     "TELEGRAM_BOT_TOKEN": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
@@ -121,6 +123,8 @@ class Trial:
             (self.flows / f"{written['flow']}.yaml").write_text(block.text, "utf-8")
         elif set(written) <= CONFIG_KEYS:
             _loads(_bot(folder, config=written), block.place)
+        elif "helpdesk" in written:
+            HelpdeskMapping.model_validate(written)
         elif "base" in written:
             ToolFile.model_validate({**written, "base": "http://127.0.0.1"})
         elif "name" in written:
@@ -192,6 +196,8 @@ def _bot(folder: Path, *, config: Mapping[str, Any] | None = None, persona: str 
         (folder / "secrets" / name).write_text(SECRET_FILE, "utf-8")
         (folder / "secrets" / name).chmod(0o600)
     shutil.copytree(bundled("tools"), folder / "tools")
+    (folder / "helpdesks").mkdir()
+    shutil.copyfile(ROOT / "tests" / "adapters" / "helpdesk" / "tiny.yaml", folder / "helpdesks" / "mine.yaml")
     for name in ("shop_tools.py", "shop.sql"):
         shutil.copyfile(bundled(name), folder / name)
     (folder / "prompts" / "persona.yaml").write_text(persona, "utf-8")
