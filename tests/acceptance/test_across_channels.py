@@ -1,4 +1,4 @@
-"""A customer on Telegram and an agent in a Slack thread; the bot between them is killed again and again."""
+"""A customer on Telegram, and an agent in a Slack thread or a helpdesk; the bot between them is killed again and again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from processes import Place, place
 
+from supportbot.testing.helpdesk import FakeChatwoot, FakeZendesk
+from supportbot.testing.helpdesk.core import FakeHelpdesk
 from supportbot.testing.slack import events
 from supportbot.testing.slack.server import Channel, FakeSlack
 from supportbot.testing.telegram import updates
@@ -133,3 +136,57 @@ async def test_a_telegram_customer_is_served_from_a_slack_thread_whatever_is_kil
     ]
     roots = [post for post in slack.posts if post.channel == DESK and not post.thread_ts]
     assert len(roots) == 2, "one for each handoff: nobody could answer the last hello"
+
+
+@pytest.mark.parametrize("kind", [FakeChatwoot, FakeZendesk], ids=lambda kind: kind.preset)
+async def test_a_telegram_customer_is_served_from_a_ticket_whatever_is_killed(
+    tmp_path: Path, kind: type[FakeHelpdesk]
+) -> None:
+    async with FakeTelegram(limits=False) as telegram, kind() as desk:
+        channels = {
+            "telegram": {"type": "telegram", "burst_wait": "0s"},
+            "help": {"type": "helpdesk", **desk.options},
+        }
+        desks = {"tickets": {"channel": "help"}}
+        async with place(tmp_path, channels=channels, desks=desks) as here:
+            here.environment = {"TELEGRAM_BOT_TOKEN": telegram.token, "TELEGRAM_API_URL": telegram.url}
+
+            async def again() -> None:
+                await asyncio.sleep(0.4)
+                await here.end(signal.SIGKILL)
+                await here.start()
+                desk.hook = f"{here.url}/webhook/help"
+
+            await here.start()
+            desk.hook = f"{here.url}/webhook/help"
+            telegram.add(updates.text("My lamp A-10002 flickers. I want to talk to a human."))
+            await until(lambda: bool(desk.tickets))
+            (ticket,) = desk.tickets
+            await until(lambda: any("A-10002" in text for text in desk.texts(ticket, public=False)))
+            await again()
+            await desk.agent_takes(ticket)
+            await desk.agent_replies(ticket, "Hello Anna, does it flicker all the time?")
+            await telegram.wait_for(2, 20)
+            await again()
+            await desk.agent_notes(ticket, "he is a VIP")
+            await asyncio.sleep(0.4)
+            await here.end(signal.SIGKILL)
+            telegram.add(updates.text("Only in the evening."))
+            await again()
+            await until(lambda: any("Only in the evening." in text for text in desk.texts(ticket, public=False)))
+            await desk.agent_replies(ticket, "Please try another bulb.")
+            await again()
+            await telegram.wait_for(3, 20)
+            await desk.agent_solves(ticket)
+            await desk.settle()
+            await again()
+            telegram.add(updates.text("hello"))
+            await telegram.wait_for(4, 20)
+            await asyncio.sleep(1.0)
+            texts = telegram.texts()
+    assert texts[1:3] == ["Hello Anna, does it flicker all the time?", "Please try another bulb."]
+    assert len(texts) == 4 and not any("VIP" in text for text in texts)
+    told = [text for text in desk.texts(ticket, public=False) if "Only in the evening." in text]
+    assert len(told) == 1 and len(desk.tickets) == 2, (
+        "the last hello, which nobody could answer, is another ticket"
+    )
