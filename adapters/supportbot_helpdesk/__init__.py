@@ -52,7 +52,7 @@ class HelpdeskAdapter(Adapter):
     capabilities = _CAPABILITIES
     paths: ClassVar[Sequence[str]] = ("mapping",)
     """Options that are paths of files in the bot's folder."""
-    patience = 3.5
+    patience = 2.5
     """Seconds that a delivery waits for a ticket's place to be known; helpdesks wait about five for us."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:

@@ -157,8 +157,7 @@ def _write_dialogue(turn: _Turn) -> None:
         connection.execute(queries.SET_CALL, (*before, key, *behind))
     if outcome.handoff is not None:
         connection.execute(queries.SET_HANDOFF, codec.handoff_columns(outcome.handoff, key))
-        if not outcome.handoff.open:
-            desks.leave(connection, key, turn.now)
+        desks.settle(connection, key, outcome.handoff, turn.now)
 
 
 def _withdraw(turn: _Turn, channel: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from supportbot.stores import codec, queries
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.turns import held
-from supportbot.types import Address, Earlier, Lease, LookBack, LookedBack, Place, Placed, TakePlace, User
+from supportbot.types import Address, Earlier, Handoff, Lease, LookBack, LookedBack, Place, Placed, TakePlace, User
 
 _IN_FLIGHT = 120.0
 """Seconds after which a seat whose turn was never committed counts no more."""
@@ -43,8 +43,11 @@ def _agent(connection: sqlite3.Connection, asked: TakePlace, at: tuple[str, int,
     return min(able, key=lambda id: (loads.get(id, 0), last.get(id, 0.0)))
 
 
-def leave(connection: sqlite3.Connection, key: int, now: float) -> None:
-    """The conversation leaves the line; those who wait longest for the agent are looked at again."""
+def settle(connection: sqlite3.Connection, key: int, handoff: Handoff, now: float) -> None:
+    """The seat as the turn leaves it. Who ends leaves the line; those who wait longest are looked at again."""
+    if handoff.open:
+        connection.execute(queries.SETTLE_SEAT, (2 if handoff.status == "claimed" else 1, key))
+        return
     for desk, agent in connection.execute(queries.LEAVE_SEAT, (key,)).fetchall():
         if agent:
             connection.execute(queries.CALL_NEXT, (now, desk, _NEXT))

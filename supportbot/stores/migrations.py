@@ -264,15 +264,18 @@ _DESKS = (
         handoff TEXT NOT NULL,
         UNIQUE (desk, handoff))""",
     "CREATE INDEX places_by_place ON places (desk, place)",
-    # the line at each desk, and how many handoffs each agent has
+    # the line at each desk, and how many handoffs each agent has; state: 0 its turn is not committed yet, 1 it waits,
+    # 2 it is claimed
     """CREATE TABLE seats (
         conversation INTEGER PRIMARY KEY REFERENCES conversations,
         desk TEXT NOT NULL,
         agent TEXT NOT NULL,
         priority INTEGER NOT NULL,
         since REAL NOT NULL,
-        taken_at REAL NOT NULL)""",
-    "CREATE INDEX seats_at_desk ON seats (desk, agent)",
+        taken_at REAL NOT NULL,
+        state INTEGER NOT NULL)""",
+    "CREATE INDEX seats_in_line ON seats (desk, state, priority, since)",
+    "CREATE INDEX seats_of_agents ON seats (desk, agent) WHERE agent <> ''",
     """CREATE TABLE rota (
         desk TEXT NOT NULL,
         agent TEXT NOT NULL,

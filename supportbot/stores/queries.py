@@ -108,16 +108,15 @@ LEDGER = """SELECT key, tool, conversation, customer, arguments, consents, at, o
 # --- desks ---------------------------------------------------------------------------------------------------
 
 # a seat that was taken a moment ago counts although its turn has not been committed yet
-_SEATED = """(seats.taken_at > ? OR EXISTS (SELECT 1 FROM handoffs
-    WHERE handoffs.conversation = seats.conversation AND handoffs.status IN ('waiting', 'claimed')))"""
-TAKE_SEAT = """INSERT INTO seats (conversation, desk, agent, priority, since, taken_at) VALUES (?, ?, ?, ?, ?, ?)
+TAKE_SEAT = """INSERT INTO seats (conversation, desk, agent, priority, since, taken_at, state)
+    VALUES (?, ?, ?, ?, ?, ?, 0)
     ON CONFLICT (conversation) DO UPDATE SET desk = excluded.desk, agent = excluded.agent,
-     priority = excluded.priority, since = excluded.since, taken_at = excluded.taken_at"""
-LOADS = f"""SELECT agent, count(*) FROM seats
-    WHERE desk = ? AND agent <> '' AND conversation <> ? AND {_SEATED} GROUP BY agent"""  # noqa: S608 - constants
-AHEAD = f"""SELECT count(*) FROM seats WHERE desk = ? AND conversation <> ? AND {_SEATED}
-    AND (priority > ? OR (priority = ? AND since < ?)) AND NOT EXISTS (SELECT 1 FROM handoffs
-        WHERE handoffs.conversation = seats.conversation AND handoffs.status = 'claimed')"""  # noqa: S608 - constants
+     priority = excluded.priority, since = excluded.since, taken_at = excluded.taken_at, state = 0"""
+SETTLE_SEAT = "UPDATE seats SET state = ? WHERE conversation = ?"
+LOADS = """SELECT agent, count(*) FROM seats WHERE desk = ? AND agent <> '' AND conversation <> ?
+    AND (state > 0 OR taken_at > ?) GROUP BY agent"""
+AHEAD = """SELECT count(*) FROM seats WHERE desk = ? AND conversation <> ?
+    AND (state = 1 OR (state = 0 AND taken_at > ?)) AND (priority > ? OR (priority = ? AND since < ?))"""
 WAITS = """SELECT requested_at, claimed_at FROM handoffs WHERE desk = ? AND claimed_at > ?
     ORDER BY claimed_at DESC LIMIT ?"""
 ROTA = "SELECT agent, at FROM rota WHERE desk = ?"
