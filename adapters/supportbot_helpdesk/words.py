@@ -55,6 +55,7 @@ _PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", 
 _SILENT = frozenset(["script", "style", "head", "title", "template", "noscript"])
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~@:])")
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
+_WHO = {"user": "Customer", "assistant": "Bot"}
 _LONGEST = 4_000
 """Characters of one text in a brief."""
 MOST = 60_000
@@ -196,13 +197,14 @@ def subject(data: Mapping[str, Any]) -> str:
 
 
 def _sections(data: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    why = dict.fromkeys(str(data[key]) for key in ("why", "detail") if data.get(key))
-    yield "A customer needs a human", _lines([*why] or data.get("reason") or "-")
+    why, detail = (str(data.get(key) or "") for key in ("why", "detail"))
+    told = [why] if detail in why else [why, detail]
+    yield "A customer needs a human", _lines([one for one in told if one] or data.get("reason") or "-")
     yield "Customer", [_customer(data)]
     yield "Summary", _lines(data.get("summary"))
     yield "Known", [f"{key}: {_short(value)}" for key, value in _mapping(data.get("slots")).items()]
     yield "Tried", _lines(data.get("tried"))
-    yield "Suggested answer", _lines(data.get("suggestion"))
+    yield "Suggested answer", _lines(plain(str(data.get("suggestion") or "")))
     yield (
         "Earlier",
         [
@@ -213,9 +215,15 @@ def _sections(data: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     )
 
 
+def _said(line: Mapping[str, Any]) -> str:
+    """What was said; the bot writes Markdown, a customer whatever they like."""
+    text = str(line.get("text") or "")
+    return text if line.get("role") == "user" or line.get("name") else plain(text)
+
+
 def _transcript(data: Mapping[str, Any]) -> list[str]:
     return [
-        f"{one.get('name') or one.get('role') or '?'}: {_cut(str(one.get('text') or ''))}"
+        f"{one.get('name') or _WHO.get(str(one.get('role')), '?')}: {_cut(_said(one))}"
         for one in data.get("transcript") or ()
         if isinstance(one, Mapping)
     ]
