@@ -137,7 +137,7 @@ class HelpdeskDesk(Desk):
         self._options = options
 
     async def send(self, outgoing: Outgoing) -> str:
-        return await self._adapter.outbound.desk(outgoing, self._options)
+        return await self._adapter.outbound.desk(self.name, outgoing, self._options)
 
     async def fetch(self, attachment: Attachment, *, limit: int) -> bytes:
         return await self._adapter.fetch(attachment, limit=limit)

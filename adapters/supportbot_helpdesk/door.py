@@ -153,7 +153,7 @@ class HelpdeskDoor(Door):
         if one.word == "reopened" and not one.agent.id:
             return
         one = await self._named(context, one)
-        if not await self._at_a_desk(context, one, ends):
+        if not await self._at_a_desk(context, one, ends, begins=begins):
             message = message_of(one, self._adapter.name, self._agent(one))
             begins = begins and one.word == "customer.message"
             if not self._adapter.settings.first_line or not (
@@ -184,25 +184,32 @@ class HelpdeskDoor(Door):
             names[id] = found[:NAME_LIMIT]
         return replace(one, agent=User(id, names[id]))
 
-    async def _at_a_desk(self, context: ChannelContext, one: Happened, ends: float) -> bool:
+    async def _at_a_desk(self, context: ChannelContext, one: Happened, ends: float, *, begins: bool) -> bool:
         """Whether the ticket stands at one of the channel's desks; then the act is stored.
 
-        While a ticket's place is on its way the house says StoreBusy: that is waited for, because not every helpdesk
-        comes again.
+        The house says StoreBusy while a ticket's place is on its way. That can only be a ticket that nobody here knows,
+        and it is waited for, because not every helpdesk comes again. A customer who writes first is not sent away for
+        a ticket that somebody else waits for.
         """
         act = act_of(one, one.author if one.word == "customer.message" else self._agent(one))
-        for desk in self._adapter.desks:
-            while True:
-                try:
-                    known = await context.desks.act(desk.name, act)
-                    break
-                except StoreBusy:
-                    if time.monotonic() >= ends:
-                        raise
-                    await asyncio.sleep(0.1)
-            if known:
-                return True
-        return False
+        address = Address(self._adapter.name, one.conversation)
+        while True:
+            busy: StoreBusy | None = None
+            for desk in self._adapter.desks:
+                made = self._adapter.outbound.tickets.handoff(desk.name, one.conversation)
+                for named in (act, replace(act, handoff=made)) if made else (act,):
+                    try:
+                        if await context.desks.act(desk.name, named):
+                            return True
+                    except StoreBusy as error:
+                        busy = error
+            if busy is None or await context.inbox.customer(address):
+                return False
+            if time.monotonic() >= ends:
+                if begins and one.word == "customer.message" and self._adapter.settings.first_line:
+                    return False
+                raise busy
+            await asyncio.sleep(0.1)
 
     def _agent(self, one: Happened) -> User:
         return (

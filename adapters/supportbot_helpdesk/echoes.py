@@ -39,6 +39,23 @@ class Remembered:
         return self._clock() < self._until.get(one, float("-inf"))
 
 
+class Tickets:
+    """The handoffs whose tickets we have made or found, by desk and ticket. The house knows a ticket only once its row
+    is done, and until then agents write there already."""
+
+    def __init__(self) -> None:
+        self._handoffs: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def add(self, desk: str, ticket: str, handoff: str) -> None:
+        self._handoffs[desk, ticket] = handoff
+        while len(self._handoffs) > MOST:
+            self._handoffs.popitem(last=False)
+
+    def handoff(self, desk: str, ticket: str) -> str:
+        """The handoff's id, "" if it is none of ours."""
+        return self._handoffs.get((desk, ticket), "")
+
+
 class Echoes:
     """`posted`: (ticket, message id) of ours. `expected`: (ticket, word) that our own change will bring. `theirs`:
     (ticket, kind) that has happened at the helpdesk, so that it need not be told of it."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supportbot import ChannelBusy, Outgoing, Reply
-from supportbot_helpdesk.echoes import Echoes, Remembered
+from supportbot_helpdesk.echoes import Echoes, Remembered, Tickets
 from supportbot_helpdesk.mapping import HelpdeskMapping, Word
 from supportbot_helpdesk.requests import Api
 from supportbot_helpdesk.words import brief, escaped, rendered, said, subject
@@ -35,6 +35,7 @@ class Outbound:
         self._since = time.time()
         self._made: dict[str, str] = {}
         self._noted = Remembered(86400.0)
+        self.tickets = Tickets()
 
     def open(self, api: Api) -> None:
         self._api = api
@@ -80,13 +81,13 @@ class Outbound:
 
     # --- a desk's ticket --------------------------------------------------------------------------------------
 
-    async def desk(self, outgoing: Outgoing, options: Mapping[str, str]) -> str:
+    async def desk(self, name: str, outgoing: Outgoing, options: Mapping[str, str]) -> str:
         """Delivers one row of a handoff from another channel; for `handoff.requested` the ticket's id."""
         ticket = outgoing.place
         values = self.values(outgoing, options, ticket)
         kind = outgoing.kind
         if kind == "handoff.requested":
-            return await self._requested(outgoing, ticket, values)
+            return await self._requested(name, outgoing, ticket, values)
         if kind == "handoff.resolved" and not self._echoes.theirs.take((ticket, "resolved")):
             await self._status("solved", ticket, values)
             return await self._told(ticket, values, f"{_agent(outgoing)} has resolved this.")
@@ -97,7 +98,7 @@ class Outbound:
             )
         return await self._common(outgoing, ticket, values)
 
-    async def _requested(self, outgoing: Outgoing, ticket: str, values: Mapping[str, Any]) -> str:
+    async def _requested(self, desk: str, outgoing: Outgoing, ticket: str, values: Mapping[str, Any]) -> str:
         words = brief(outgoing.data, self._mapping.markup, self._mapping.text_limit)
         if ticket:
             await self._status("open", ticket, values)
@@ -110,6 +111,7 @@ class Outbound:
             ticket = await self._optional("find", values) if self._again(outgoing) else ""
             ticket = ticket or await self.api.ask("create", values, on_ticket=False)
             self._made[outgoing.id] = ticket
+            self.tickets.add(desk, ticket, values["handoff"]["id"])
         if self._mapping.brief == "note" and outgoing.id not in self._noted:
             await self._note(ticket, {**values, "ticket": ticket}, words)
             self._noted.add(outgoing.id)

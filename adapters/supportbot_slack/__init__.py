@@ -25,6 +25,7 @@ from supportbot import (
 from supportbot_slack.app_manifest import manifest
 from supportbot_slack.beside import Beside
 from supportbot_slack.blocks import LABEL, OPTIONS, preview, shown
+from supportbot_slack.cache import Cache
 from supportbot_slack.desk import SlackDesk, Tools, place_of
 from supportbot_slack.deskdoor import DeskDoor
 from supportbot_slack.door import SlackDoor
@@ -148,12 +149,13 @@ class SlackAdapter(Adapter):
         web = Web(chosen.api_url, chosen.bot_token)
         people, tasks = People(web), Tasks(context.log)
         beside = Beside(web, tasks, context.menu, self._language)
-        desks = DeskDoor(self._desks, context, web, people, tasks)
+        handoffs: Cache[str, str] = Cache()
+        desks = DeskDoor(self._desks, context, web, people, tasks, handoffs=handoffs)
         intake = Intake(self.name, context, people, beside, desks)
         sender = Sender(web, context.files, beside.dms, lambda: intake.own.user, self._language, context.log)
         socket = Socket(web, chosen.app_token, intake, context.log) if chosen.mode == "socket" else None
         streams = Streams(web, sender, context.log)
-        tools = Tools(web, sender, chosen.bot_token, context.log)
+        tools = Tools(web, sender, chosen.bot_token, context.log, handoffs)
         return _Running(web, people, tasks, intake, sender, streams, socket, tools)
 
     async def stop(self) -> None:

@@ -28,9 +28,9 @@ from supportbot_slack.fields import (
     stamp_of,
 )
 from supportbot_slack.inbound import SAID, Own, by_person, installed, team
+from supportbot_slack.notes import noted
 from supportbot_slack.text import clean, readable
 
-_NOTE = re.compile(r"\s*(?://|note:)\s*", re.IGNORECASE)
 _KINDS: Mapping[str, ActKind] = {
     "claim": "claim",
     "release": "release",
@@ -86,17 +86,16 @@ def said(payload: Json, own: Own, names: Mapping[str, str]) -> Act | TakenBack |
     if event.get("thread_ts") in (None, ts) or not _ours(event, own):
         return None
     thread = stamp_of(event, "thread_ts")
-    text = readable(raw(event), own=own.user, names=names)
-    text = text if text.strip() else readable(forwarded(event), names=names)
-    mark = _NOTE.match(text)
-    text = text[mark.end() :] if mark else text
+    sent = raw(event) if readable(raw(event), own=own.user).strip() else forwarded(event)
+    note = noted(sent)
+    text = readable(sent if note is None else note, own=own.user, names=names)
     attached = tuple(file for file in files(event) if file.ref)
     if not text.strip() and not attached:
         return None
     return Act(
         id=f"{team(payload, own)}.{channel}.{ts}",
         agent=User(user),
-        kind="note" if mark else "message",
+        kind="message" if note is None else "note",
         place=f"{channel}:{thread}",
         text=text,
         attachments=attached,
@@ -114,7 +113,7 @@ def _taken_back(event: Json, own: Own) -> TakenBack | None:
     if not isinstance(before, Mapping) or before.get("subtype") not in SAID or not by_person(before, own):
         return None
     thread, ts, channel = before.get("thread_ts"), or_empty(before.get("ts")), or_empty(event.get("channel"))
-    if thread in (None, ts) or _NOTE.match(raw(before)) or not _ours(before, own):
+    if thread in (None, ts) or noted(raw(before)) is not None or not _ours(before, own):
         return None
     gone = not isinstance(now, Mapping) or now.get("subtype") == "tombstone"
     if not gone and isinstance(now, Mapping) and raw(now) == raw(before):

@@ -20,6 +20,7 @@ from supportbot.protocols import Desk
 from supportbot.types import Address, Attachment, Capabilities, Outgoing, Reply
 from supportbot_slack.blocks import context, section
 from supportbot_slack.brief import FILE, brief, fallback
+from supportbot_slack.cache import Cache
 from supportbot_slack.card import Json, card, closed_elsewhere, notice, slack_user
 from supportbot_slack.faults import Refusal
 from supportbot_slack.fields import or_empty
@@ -48,12 +49,14 @@ _CHANNEL = re.compile(r"[CG][A-Z0-9]{5,20}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a desk works with while its adapter runs."""
+    """What a desk works with while its adapter runs. `handoffs` has their ids by place, for the way in: agents write
+    into a thread before its brief is out."""
 
     web: Web
     sender: Sender
     token: str = field(repr=False)
     log: Callable[..., None]
+    handoffs: Cache[str, str]
 
 
 def place_of(options: Mapping[str, Any], desks: Mapping[str, str]) -> str:
@@ -133,6 +136,7 @@ class SlackDesk(Desk):
             found = await self._before(tools, outgoing, root)
             ts = found.ts if found else await self._post(tools, outgoing, root, drawn.text, drawn.blocks)
             place = f"{self.place}:{ts}"
+        tools.handoffs.put(place, or_empty(outgoing.data.get("handoff")))
         await self._brief(tools, replace(outgoing, id=f"{outgoing.id}.brief", reply=None), _thread(place))
         return place
 

@@ -23,12 +23,21 @@ _HAS_IT = (
 
 
 class DeskDoor:
-    """`desks` has the desks' names by channel. What is taken in raises StoreBusy or StoreFull, and Unreadable."""
+    """`desks` has the desks' names by channel, `handoffs` the ids of those whose place is known by it. What is taken in
+    raises StoreBusy or StoreFull, and Unreadable."""
 
     def __init__(
-        self, desks: Mapping[str, str], context: ChannelContext, web: Web, people: People, tasks: Tasks
+        self,
+        desks: Mapping[str, str],
+        context: ChannelContext,
+        web: Web,
+        people: People,
+        tasks: Tasks,
+        *,
+        handoffs: Cache[str, str],
     ) -> None:
         self._desks = desks
+        self._handoffs = handoffs
         self._house = context.desks
         self._web = web
         self._people = people
@@ -59,8 +68,11 @@ class DeskDoor:
 
     async def _act(self, desk: str, act: Act) -> bool:
         person = await self._people.who(act.agent.id)
-        named = replace(act, agent=User(act.agent.id, person.name or act.agent.name))
-        return await self._house.act(desk, named)
+        handoff = act.handoff or self._handoffs.get(act.place) or ""
+        # the house may not know the place yet, and need not
+        place = "" if handoff else act.place
+        agent = User(act.agent.id, person.name or act.agent.name)
+        return await self._house.act(desk, replace(act, agent=agent, handoff=handoff, place=place))
 
     def _settle(self, press: Pressed) -> None:
         work = self._web.call(

@@ -5,7 +5,9 @@
 2. Telegram tells a bot of the topics that it made, so one whose answer was lost is found again by its name.
 3. What agents need comes first; buttons and names follow, and may fail.
 4. What people can mend (rights, topics turned off, the bot removed) is tried again, and nothing is lost meanwhile.
-5. Twenty messages a minute in the group, over all handoffs.
+5. Twenty messages a minute in the group, over all handoffs. A topic is made once there is room for its brief.
+6. What agents do in a topic that we made is about its handoff, whether or not the house knows the place yet. In one that
+   nobody knows, it holds up everybody's updates for half a minute at most.
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ _HINTS: Mapping[str, str] = {
     "hidden": "Not sent: who writes as the group is no colleague by name. Write as yourself.",
     "unusable": "Not sent: this cannot be passed on to the customer.",
     "edited": "The customer has the first version: a change does not reach them.",
+    "nowhere": "Not sent: no handoff stands in this topic.",
 }
 
 
@@ -80,11 +83,13 @@ class Room:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a row has come. `topic` 0 is none yet; `steps` is None until they are known."""
+    """How far a row has come. `topic` 0 is none yet; `steps` is None until they are known; `turns` are those of the
+    group's messages that are the row's already."""
 
     topic: int = 0
     steps: Sequence[Step] | None = None
     done: int = 0
+    turns: int = 0
 
 
 class TelegramDesk(Desk):
@@ -108,6 +113,10 @@ class TelegramDesk(Desk):
         self._progress: Recent[str, Progress] = Recent()
         self._made: Recent[str, int] = Recent()
         """Topics that Telegram says we made, by their name."""
+        self._asked: Recent[str, str] = Recent()
+        """The handoffs for which a topic was asked, by its name."""
+        self._handoffs: Recent[int, str] = Recent()
+        """The handoff of a topic that we made."""
         self._ours: Recent[int, bool] = Recent()
         """Whether a handoff stands in a topic; False for those that people made."""
         self._boards: Recent[int, int] = Recent()
@@ -116,8 +125,8 @@ class TelegramDesk(Desk):
         self._names: Recent[str, str] = Recent()
         self._told: Recent[int, bool] = Recent()
         """Messages about whose change was spoken."""
-        self._tries: Recent[str, int] = Recent()
-        """How often an act was put off, by its id."""
+        self._tries: Recent[int, int] = Recent()
+        """How often an act was put off, by its topic."""
 
     def open(self, room: Room) -> None:
         self._room = room
@@ -132,6 +141,7 @@ class TelegramDesk(Desk):
         room = self._open()
         progress = self._progress.get(outgoing.id) or Progress(_topic(outgoing.place))
         self._progress.keep(outgoing.id, progress)
+        progress.turns = 0  # what an earlier try left over has passed
         try:
             if outgoing.kind == "handoff.requested":
                 await self._request(room, outgoing, progress)
@@ -150,7 +160,8 @@ class TelegramDesk(Desk):
     async def _request(self, room: Room, outgoing: Outgoing, progress: Progress) -> None:
         """Makes the topic, or opens the old one again, and puts the brief into it."""
         if not progress.topic:
-            progress.topic = await self._new_topic(room, outgoing.data)
+            await self._new_topic(room, outgoing, progress)
+        self._handoffs.keep(progress.topic, str(outgoing.data.get("handoff") or ""))
         try:
             await self._perform(room, outgoing, progress, desk_steps.opening)
         except BadRequest as error:
@@ -158,21 +169,29 @@ class TelegramDesk(Desk):
                 raise
             # somebody deleted it meanwhile
             progress.topic, progress.steps, progress.done = 0, None, 0
-            progress.topic = await self._new_topic(room, outgoing.data)
+            await self._new_topic(room, outgoing, progress)
             await self._perform(room, replace(outgoing, place=""), progress, desk_steps.opening)
 
-    async def _new_topic(self, room: Room, data: Mapping[str, Any]) -> int:
+    async def _new_topic(self, room: Room, outgoing: Outgoing, progress: Progress) -> None:
+        """Makes the row's topic, or takes the one of an earlier try. It comes with its brief, so it waits for room."""
+        data, handoff = outgoing.data, str(outgoing.data.get("handoff") or "")
+        steps = desk_steps.opening(replace(outgoing, place=""), Topic(self.chat, 0))
+        messages = sum(step.request.method.startswith("send") for step in steps)
+        await self._pace.turn(messages)
+        progress.turns = messages
         name = desk_words.title(data, "waiting")
         topic = self._made.pop(name, 0)
         if not topic:
+            self._asked.keep(name, handoff)
             fields = {"chat_id": self.chat, "name": name, "icon_color": desk_words.colour(data)}
             made = await self._call(room, Request("createForumTopic", fields))
             if not isinstance(made, dict) or not isinstance(made.get("message_thread_id"), int):
                 raise TelegramError("the new topic has no number")
             topic = made["message_thread_id"]
             self._made.pop(name, None)  # Telegram may tell of it before it answers
+        progress.topic = topic
         self._ours.keep(topic, True)
-        return topic
+        self._handoffs.keep(topic, handoff)
 
     async def _perform(
         self, room: Room, outgoing: Outgoing, progress: Progress, plan: Callable[[Outgoing, Topic], list[Step]]
@@ -183,7 +202,7 @@ class TelegramDesk(Desk):
             self._ours.keep(progress.topic, True)
         for step in progress.steps[progress.done :]:
             try:
-                sent = await self._carry_out(room, step.request)
+                sent = await self._carry_out(room, step.request, progress)
             except (TelegramError, ChannelError) as error:
                 if step.needed and not says(error, SAME):
                     raise
@@ -203,11 +222,14 @@ class TelegramDesk(Desk):
         elif step.request.method == "reopenForumTopic":
             self._closed.pop(topic, None)
 
-    async def _carry_out(self, room: Room, request: Request) -> Any:
+    async def _carry_out(self, room: Room, request: Request, progress: Progress | None = None) -> Any:
         """One call; a topic that is closed is opened first, and what Telegram does not like is made simpler."""
         closed = False
         if request.method.startswith("send"):
-            await self._pace.turn()
+            if progress is not None and progress.turns:
+                progress.turns -= 1
+            else:
+                await self._pace.turn()
         while True:
             try:
                 return await self._call(room, request)
@@ -243,32 +265,41 @@ class TelegramDesk(Desk):
 
     # --- in --------------------------------------------------------------------------------------------------
 
-    async def take(self, what: Seen) -> None:
-        """Returns once the update may be forgotten. Raises StoreError."""
+    async def take(self, what: Seen, raw: Mapping[str, Any]) -> None:
+        """Returns once the update, whose JSON is `raw`, may be forgotten. Raises StoreError."""
         room = self._open()
         self._learn(what, room.intake.me.id)
         act, known = what.act, self._ours.get(what.topic)
         if act is not None and known is not False:
-            known = await self._act(room, act, sure=bool(known))
+            known = await self._act(room, act, what.topic, raw)
             if known:
                 self._ours.keep(what.topic, True)
                 self._names.keep(act.agent.id, act.agent.name)
+            elif what.topic in self._ours and not what.query:
+                what = replace(what, hint="nowhere")
             if known and what.keyboard:
                 self._boards.keep(what.topic, what.keyboard)
         self._follow(room, what, known=bool(known))
 
-    async def _act(self, room: Room, act: Act, *, sure: bool) -> bool:
-        """What the house says. While a handoff is on its way it says "come again" to every topic that it does not know;
-        in one that may be the agents' own that must not hold up everybody's updates for long."""
+    async def _act(self, room: Room, act: Act, topic: int, raw: Mapping[str, Any]) -> bool:
+        """Whether the house has taken it. Where it need not look for the place it is busy with itself only; else it says
+        "come again" for every topic that it does not know, as long as a handoff is on its way."""
+        handoff = self._handoffs.get(topic, "")
+        if handoff:
+            return await room.context.desks.act(self.name, replace(act, handoff=handoff, place=""))
         try:
-            return await room.context.desks.act(self.name, act)
+            known = await room.context.desks.act(self.name, act)
         except StoreBusy:
-            tries = self._tries.get(act.id, 0) + 1
-            self._tries.keep(act.id, tries)
-            if sure or tries < _MOST_TRIES:
+            tries = self._tries.get(topic, 0) + 1
+            if tries < _MOST_TRIES:
+                self._tries.keep(topic, tries)
                 raise
+            await room.intake.set_aside(raw, "The handoff of its topic was not known for half a minute.")
+            self._tries.keep(topic, tries)
             room.intake.log("telegram.desk_unknown_topic", channel=room.intake.channel, desk=self.name, id=act.id)
             return False
+        self._tries.pop(topic, None)
+        return known
 
     def _learn(self, what: Seen, me: int) -> None:
         if what.maker == -1:
@@ -277,6 +308,7 @@ class TelegramDesk(Desk):
             self._ours.keep(what.topic, True)
             if what.event == "made":
                 self._made.keep(what.title, what.topic)
+                self._handoffs.keep(what.topic, self._asked.get(what.title, ""))
         if what.event == "closed":
             self._closed.keep(what.topic, True)
         elif what.event == "reopened":
@@ -287,7 +319,8 @@ class TelegramDesk(Desk):
         if what.query:
             text = _TAKEN.get(what.act.kind, "") if known and what.act is not None else _UNKNOWN
             room.tasks.start(self._answer(room, what.query, text), "press")
-        if not known or not what.hint or what.message in self._told:
+        told = known or what.hint == "nowhere"
+        if not told or not what.hint or what.message in self._told:
             return
         self._told.keep(what.message, True)
         answered = {"message_id": what.message, "allow_sending_without_reply": True}
@@ -340,13 +373,14 @@ class Pace:
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=MOST)
 
-    async def turn(self) -> None:
-        """Waits for a place. Raises ChannelBusy if that would take too long."""
+    async def turn(self, messages: int = 1) -> None:
+        """Waits for room for so many. Raises ChannelBusy if that would take too long."""
         now = asyncio.get_running_loop().time()
-        at = max(now, self._times[0] + WINDOW) if len(self._times) == MOST else now
+        last = len(self._times) + min(messages, MOST) - MOST - 1
+        at = max(now, self._times[last] + WINDOW) if last >= 0 else now
         if at - now > _PATIENCE:
             raise ChannelBusy("The group has as many messages as Telegram allows.", retry_after=at - now)
-        self._times.append(at)
+        self._times.extend([at] * messages)
         if at > now:
             await asyncio.sleep(at - now)
 

@@ -17,6 +17,7 @@ import telegram
 
 from supportbot import Act, Attachment
 from supportbot_telegram.content import content
+from supportbot_telegram.desk_notes import noted
 from supportbot_telegram.inbound import COMMAND, Me, id_of, text_of, user_of, whole
 from supportbot_telegram.markdown import markdown
 
@@ -31,10 +32,9 @@ COMMANDS = {
 }
 """What can be typed in a topic, for Telegram's menu."""
 
-_NOTE = re.compile(r"\s*(?://|note:)\s*", re.IGNORECASE)
 _PRESS = re.compile(rf"\|({'|'.join(get_args(PressKind))})\|(\d{{1,15}})\Z")
 
-Hint = Literal["", "command", "hidden", "unusable", "edited"]
+Hint = Literal["", "command", "hidden", "unusable", "edited", "nowhere"]
 Event = Literal["", "made", "closed", "reopened"]
 
 
@@ -142,12 +142,20 @@ def _said(
         return act("transfer", "", to=text_of(rest))
     if command:
         return act(name, "" if name in ("claim", "release") else rest)
-    note = _NOTE.match(text)
-    words = text[note.end() :] if note else _styled(message, text)
+    note = _note(message, text)
+    words = _styled(message, text) if note is None else note
     if not words.strip() and not files:
-        unusable = not note and _brings_more(message)
+        unusable = note is None and _brings_more(message)
         return Seen(topic, maker=maker, message=message.message_id, hint="unusable" if unusable else "")
-    return act("note" if note else "message", words)
+    return act("message" if note is None else "note", words)
+
+
+def _note(message: telegram.Message, text: str) -> str | None:
+    """The words of a note without its mark, None if it is none; a colleague without a username may be called first."""
+    for entity in _entities(message, text):
+        if entity.type == telegram.MessageEntity.TEXT_MENTION and entity.offset == 0:
+            text = text.encode("utf-16-le")[2 * entity.length :].decode("utf-16-le", "replace")
+    return noted(text)
 
 
 def _brings_more(message: telegram.Message) -> bool:
@@ -160,7 +168,9 @@ def _edited(message: telegram.Message) -> Seen:
     """A changed text; the customer keeps what they were sent. A changed note concerns nobody else."""
     text = message.text if message.text is not None else message.caption
     topic = _topic(message)
-    if not topic or text is None or not _of_a_person(message) or _NOTE.match(text) or COMMAND.match(text):
+    if not topic or text is None or not _of_a_person(message) or COMMAND.match(text):
+        return NOTHING
+    if _note(message, text) is not None:
         return NOTHING
     return Seen(topic, maker=_maker_of(message), message=message.message_id, hint="edited")
 
@@ -199,9 +209,11 @@ def _maker(first: telegram.Message) -> int:
 
 
 def _styled(message: telegram.Message, text: str) -> str:
-    entities: Sequence[telegram.MessageEntity] = ()
+    return markdown(text, _entities(message, text))
+
+
+def _entities(message: telegram.Message, text: str) -> Sequence[telegram.MessageEntity]:
+    """Those of the text, () if it is not as it was typed."""
     if text == message.text:
-        entities = message.entities
-    elif text == message.caption:
-        entities = message.caption_entities
-    return markdown(text, entities)
+        return message.entities
+    return message.caption_entities if text == message.caption else ()

@@ -26,8 +26,8 @@ class DeskDoor(Protocol):
 
     chat: int
 
-    async def take(self, what: Seen) -> None:
-        """Returns once it may be forgotten. Raises StoreError."""
+    async def take(self, what: Seen, raw: Mapping[str, Any]) -> None:
+        """Returns once it may be forgotten; `raw` is its JSON. Raises StoreError."""
 
 
 @dataclass(slots=True)
@@ -56,10 +56,12 @@ class Intake:
         except Unready:
             raise
         except Exception as error:  # noqa: BLE001 - named boundary: an update that cannot be read is kept as it is
-            await self._set_aside(raw, error)
+            self.log("telegram.unreadable", channel=self.channel, id=_name(raw), error=type(error).__name__)
+            reason = f"Telegram's update could not be read: {type(error).__name__}: {str(error)[:200]}"
+            await self.set_aside(raw, reason)
             return
         if desk is not None and what is not None:
-            await desk.take(what)
+            await desk.take(what, raw)
             return
         receipt = await self.inbox.receive(reading.message) if reading.message is not None else None
         if reading.message is not None and reading.message.locale:
@@ -88,10 +90,13 @@ class Intake:
         if reading.note:
             self.log(reading.note, channel=self.channel, chat=reading.chat)
 
-    async def _set_aside(self, raw: Mapping[str, Any], error: Exception) -> None:
-        content = json.dumps(raw, default=str)[:_KEPT]
-        id = raw.get("update_id")
-        name = f"update.{id}" if isinstance(id, int) else f"update.{hashlib.sha256(content.encode()).hexdigest()}"
-        reason = f"Telegram's update could not be read: {type(error).__name__}: {str(error)[:200]}"
-        self.log("telegram.unreadable", channel=self.channel, id=name, error=type(error).__name__)
-        await self.inbox.set_aside(self.channel, name, content, reason)
+    async def set_aside(self, raw: Mapping[str, Any], reason: str) -> None:
+        """Keeps the update for people to look at. Raises StoreError."""
+        await self.inbox.set_aside(self.channel, _name(raw), json.dumps(raw, default=str)[:_KEPT], reason)
+
+
+def _name(raw: Mapping[str, Any]) -> str:
+    id = raw.get("update_id")
+    if isinstance(id, int):
+        return f"update.{id}"
+    return f"update.{hashlib.sha256(json.dumps(raw, default=str)[:_KEPT].encode()).hexdigest()}"

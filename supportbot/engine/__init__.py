@@ -11,7 +11,7 @@ Rules:
 
 from supportbot.engine.arriving import batch
 from supportbot.engine.handing import CEILING, DEADLINE
-from supportbot.engine.script import Moment, Script
-from supportbot.engine.turn import MAX_ATTEMPTS, take_turn
+from supportbot.engine.script import MAX_ATTEMPTS, Moment, Script
+from supportbot.engine.turn import take_turn
 
 __all__ = ["CEILING", "DEADLINE", "MAX_ATTEMPTS", "Moment", "Script", "batch", "take_turn"]

@@ -30,7 +30,9 @@ def rated(draft: Draft, message: Message) -> bool:
 def reopened(draft: Draft, message: Message) -> bool:
     """Whether the words are about the matter that was resolved a while ago; then its human gets them."""
     ended, script = draft.start.ended, draft.script
-    if ended is None or ended.status != "resolved" or ended.ended_at is None or message.action is not None:
+    if ended is None or ended.status != "resolved" or ended.ended_at is None or not script.handoff.reopen:
+        return False
+    if message.kind != "message" or message.action is not None or message.user.id != ended.user.id:
         return False
     if draft.moment.now - ended.ended_at > script.handoff.reopen or is_thanks(message.text):
         return False

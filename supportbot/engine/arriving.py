@@ -101,12 +101,12 @@ def pressed(message: Message, state: FlowState) -> Message:
 
 
 def fetched(
-    rows: Sequence[Inbound],
+    rows: Sequence[Inbound], *, most: int = MOST_FILES
 ) -> Generator[Effect, Result, tuple[tuple[Inbound, ...], tuple[tuple[Attachment, str], ...]]]:
     """The rows with their files' digests, and (attachment, error) of each that could not be had."""
     failed: list[tuple[Attachment, str]] = []
     done = []
-    left = MOST_FILES
+    left = most
     for row in rows:
         files = []
         for attachment in row.message.attachments:

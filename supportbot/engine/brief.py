@@ -46,12 +46,17 @@ _ASKED = (
 def brief(draft: Draft, back: LookedBack) -> Generator[Effect, Result, dict[str, Any]]:
     """The facts that only the request carries; a summary by the model replaces the extracted one."""
     handoff = opened(draft)
-    suggestion = ""
-    if draft.script.handoff.brief == "model" and draft.script.has_model and handoff.reason != "model_failed":
+    suggestion, given_up = "", draft.moment.given_up
+    if (
+        not given_up
+        and draft.script.handoff.brief == "model"
+        and draft.script.has_model
+        and handoff.reason != "model_failed"
+    ):
         summary, suggestion = yield from _written(draft)
         if summary:
             draft.change_handoff(summary=summary)
-    if not suggestion and draft.script.handoff.brief != "off":
+    if not suggestion and not given_up and draft.script.handoff.brief != "off":
         suggestion = yield from _extracted(draft)
     return {
         "why": why(draft),

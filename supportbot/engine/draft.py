@@ -55,6 +55,8 @@ class Opening:
 
 
 EDITED = "[changed an earlier message to:]"
+_MOST_OFFERED = 60
+_LASTING = "handoff."
 _PRIVATE = "p"
 """Ends the press of a button that only its customer was shown: what follows is for them alone too."""
 
@@ -68,9 +70,11 @@ def _said(batch: tuple[Inbound, ...], start: TurnInput) -> tuple[Inbound, ...]:
     return tuple(row for row in folded(rows) if not _known(row.message, start.turns))
 
 
-def _owned(start: TurnInput) -> User:
+def _owned(start: TurnInput, first: Message) -> User:
     """Whom a human's or a timer's turn is about: who was handed over, else the conversation's customer."""
-    handoff = start.handoff
+    handoff, ended = start.handoff, start.ended
+    if handoff is None and ended is not None and first.event is not None:
+        handoff = ended if first.event.data.get("handoff") == ended.id else None
     return handoff.user if handoff is not None and handoff.user.id else start.conversation.customer
 
 
@@ -87,6 +91,11 @@ def _readable(turn: Turn, author: User) -> Turn:
     if not any(message.only for message in turn.messages):
         return turn
     return replace(turn, messages=tuple(one for one in turn.messages if one.only in ("", author.id)))
+
+
+def _lasting(buttons: tuple[Button, ...]) -> tuple[Button, ...]:
+    """Those that can be pressed also when something else was said since: the ways out of a line, and the stars."""
+    return tuple(button for button in buttons if button.id.startswith(_LASTING))[-20:]
 
 
 def _call_id(message: Message) -> str:
@@ -113,7 +122,7 @@ class Draft:
         self.behind: list[Reply] = []
         """What is said behind the flow's own words."""
         waited = self.calls.get(_call_id(first))
-        self.author: User = first.user if first.kind in OUTSIDE else _owned(start)
+        self.author: User = first.user if first.kind in OUTSIDE else _owned(start, first)
         if waited is not None:
             self.author = User(waited.author, waited.author_name)
         self.learned = next((row.message.locale for row in reversed(batch) if row.message.locale), "")
@@ -321,10 +330,12 @@ class Draft:
         self._states[self.author.id] = state
 
     def leave_flows(self) -> None:
-        """Everyone's flows end: a human has the conversation now."""
+        """Everyone's flows end: a human has the conversation now. The author's ways out and stars can still be pressed."""
         self._reset = True
         self._states.clear()
-        self.state = FlowState()
+        self.state = FlowState(offered=_lasting(self.came.offered))
+        if self.state.offered:
+            self.move(self.state)
 
     def change_handoff(self, **changes: Any) -> Handoff:
         if self.handoff is None:
@@ -337,8 +348,9 @@ class Draft:
             self.turn = [replace(one, only=self.author.id) if one.role != "user" else one for one in self.turn]
             if self.start.pending[0].message.kind in OUTSIDE:
                 self.move(replace(self.state, personal=True))
-        if self.replies and (self.state.offered, self.state.typed) != (self.offered, self.typed):
-            self.move(replace(self.state, offered=self.offered, typed=self.typed))
+        offered = (*_lasting(self.came.offered), *self.offered)[-_MOST_OFFERED:]
+        if self.replies and (self.state.offered, self.state.typed) != (offered, self.typed):
+            self.move(replace(self.state, offered=offered, typed=self.typed))
         changed = self.handoff if self.handoff != self.start.handoff else None
         return Outcome(
             consumed=self.consumed,

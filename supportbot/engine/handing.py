@@ -21,6 +21,7 @@ CEILING = "handoff.ceiling"
 ANSWER = "handoff.answer"
 ROUTE = "handoff.route"
 UNDELIVERED = "handoff.undelivered"
+UNPLACED = "handoff.unplaced"
 _SUMMARY_TOKENS = 300
 
 
@@ -75,7 +76,7 @@ def finish(draft: Draft, status: str, *, by: str = "", id: str = "") -> None:
         assignee="",
     )
     draft.leave_flows()
-    draft.stop(DEADLINE, CEILING, ANSWER, ROUTE, UNDELIVERED)
+    draft.stop(DEADLINE, CEILING, ANSWER, ROUTE, UNDELIVERED, UNPLACED)
     draft.note(hand_back_note(handoff))
     draft.trace(status, agent=handoff.agent)
     tell(draft, "handoff.resolved" if status == "resolved" else "handoff.returned")
@@ -83,7 +84,7 @@ def finish(draft: Draft, status: str, *, by: str = "", id: str = "") -> None:
 
 def hand_back_note(handoff: Handoff) -> str:
     """What the model is told when the conversation is the bot's again; it supersedes every earlier "I hand you over"."""
-    who = handoff.agent or "Nobody"
+    who = handoff.agent or ("A colleague" if handoff.notes else "Nobody")
     if handoff.status == "cancelled":
         did = "The customer did not want to wait any longer and asked for you."
     elif handoff.status == "expired" and not handoff.notes:
@@ -130,16 +131,17 @@ def post(
     *,
     reply: Reply | None = None,
     desk: str | None = None,
+    about: Handoff | None = None,
 ) -> None:
-    """Tells the desk alone: the one where it stands, or `desk`."""
+    """Tells the desk alone: the one where it stands, or `desk`; of the turn's handoff, or of an ended one."""
     to = (draft.handoff.desk if draft.handoff else "") if desk is None else desk
     if to:
-        draft.posts.append(Post(to, kind, {**facts(draft), "desk": to, **more}, reply))
+        draft.posts.append(Post(to, kind, {**facts(draft, about), "desk": to, **more}, reply))
 
 
-def facts(draft: Draft) -> dict[str, Any]:
+def facts(draft: Draft, about: Handoff | None = None) -> dict[str, Any]:
     """What every row about the handoff says."""
-    handoff = draft.handoff
+    handoff = about or draft.handoff
     if handoff is None:
         raise AssertionError("facts of no handoff")
     return {

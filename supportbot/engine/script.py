@@ -15,6 +15,8 @@ from supportbot.prompts import Prompts
 from supportbot.sandbox import Templates
 from supportbot.types import ToolSpec, ToolTerms
 
+MAX_ATTEMPTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
@@ -90,6 +92,11 @@ class Moment:
     overdue: bool = False
     unsure: str = ""
     """Set when an action's outcome is unknown and the turn cannot be replayed: a sentence for the agent."""
+
+    @property
+    def given_up(self) -> bool:
+        """The turn is only brought to an end: nothing is looked up or asked any more."""
+        return bool(self.unsure) or self.overdue or self.attempt > MAX_ATTEMPTS
 
     @property
     def at(self) -> datetime:

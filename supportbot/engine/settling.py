@@ -17,7 +17,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_timedelta
 
 from supportbot.engine.brief import brief
-from supportbot.engine.draft import Draft
+from supportbot.engine.draft import Draft, Opening
 from supportbot.engine.flows import start_flow
 from supportbot.engine.handing import ANSWER, CEILING, DEADLINE, ROUTE, changed, facts, opened, post
 from supportbot.engine.talk import Steps
@@ -27,6 +27,7 @@ from supportbot.types import (
     PRIORITIES,
     Attachment,
     Button,
+    HandOff,
     Handoff,
     LookBack,
     LookedBack,
@@ -35,11 +36,13 @@ from supportbot.types import (
     StartFlow,
     TakePlace,
     Timer,
+    User,
 )
 
 LEAVE_CONTACT = "handoff.contact"
 BACK_TO_BOT = "handoff.cancel"
-_ROUTE_AGAIN = 60.0
+_ROUTE_AGAIN = 1_800.0
+"""Seconds after which it is looked for an agent all the same; whoever gets room is given the next one at once."""
 _MEASURED = 5
 _SHARE = 0.8
 
@@ -54,19 +57,20 @@ def settle(draft: Draft) -> Steps:
     back = looked if isinstance(looked, LookedBack) else LookedBack()
     command = opening.command
     desk = choose(draft, command.desk)
-    place = yield from stand(draft, desk)
+    known = desk is not None and desk.name in handoff.desks
+    place = yield from stand(draft, desk, anew=not handoff.desks or opening.reopened)
     if not opening.quiet:
         notice = opening.say or (desk.told if desk is not None else {})
         words = in_own_words(notice, draft.locale) or draft.text(opening.notice)
         tell_customer(draft, desk, place, "" if command.told else words)
     more = yield from brief(draft, back)
-    if opening.reopened:
+    if opening.reopened or known:
         more["reopened"] = True
     data = {**facts(draft), **more}
     draft.event("handoff.requested", data)
     post(draft, "handoff.requested", more)
     for message in draft.batch if opening.reopened else ():
-        relay(draft, message.message.text, message.message.attachments)
+        relay(draft, message.message.text, message.message.attachments, message.message.user)
     if command.gather:
         yield from gather(draft, command.gather)
     return place
@@ -100,33 +104,45 @@ def _takes(desk: DeskTerms, handoff: Handoff, channel: str, locale: str) -> bool
     )
 
 
-def stand(draft: Draft, desk: DeskTerms | None, *, to: str = "") -> Steps:
-    """Stands the conversation in the desk's line; with `to` it is offered to that agent. Sets the times."""
+def stand(draft: Draft, desk: DeskTerms | None, *, to: str = "", without: str = "", anew: bool = False) -> Steps:
+    """Stands the conversation in the desk's line; with `to` it is offered to that agent, never to `without`.
+
+    The deadline runs from now; the ceiling only if the handoff begins `anew`.
+    """
     handoff, terms, now = opened(draft), draft.script.handoff, draft.moment.now
     hours = desk.hours if desk is not None else terms.hours
     limit = desk.deadline if desk is not None else terms.deadline
     deadline = later(hours, now, limit)
+    name = desk.name if desk is not None else ""
     draft.change_handoff(
-        desk=desk.name if desk is not None else "",
-        desks=(*handoff.desks, desk.name) if desk is not None else handoff.desks,
+        desk=name,
+        desks=handoff.desks if not name or handoff.desks[-1:] == (name,) else (*handoff.desks, name),
         deadline=deadline,
-        ceiling=max(deadline + terms.ceiling - limit, now),
+        ceiling=max(deadline + terms.ceiling - limit, now) if anew else handoff.ceiling,
         noticed=False,
+        late=False,
+        waits_since=None,
     )
     place = Place()
     if desk is not None:
-        place = yield from _seat(draft, desk, to)
+        place = yield from _seat(draft, desk, to, without)
     handoff = opened(draft)
     draft.stop(ANSWER)
     if handoff.status == "waiting":
-        draft.wake(Timer(DEADLINE, handoff.deadline, {"handoff": handoff.id}))
-    draft.wake(Timer(CEILING, handoff.ceiling, {"handoff": handoff.id}))
+        wake(draft, DEADLINE, handoff.deadline)
+    wake(draft, CEILING, handoff.ceiling)
     return place
 
 
-def _seat(draft: Draft, desk: DeskTerms, to: str) -> Steps:
+def wake(draft: Draft, name: str, at: float) -> None:
+    """Sets a timer of the open handoff. It says when it was due: what happened since may have made it void."""
+    draft.wake(Timer(name, at, {"handoff": opened(draft).id, "due": at}))
+
+
+def _seat(draft: Draft, desk: DeskTerms, to: str, without: str = "") -> Steps:
     handoff = opened(draft)
-    chosen = [agent for agent in desk.agents if agent.id == to] if to else _able(desk, handoff, draft.locale)
+    able = [agent for agent in _able(desk, handoff, draft.locale) if agent.id != without]
+    chosen = [agent for agent in desk.agents if agent.id == to] if to else able
     agents = tuple((agent.id, agent.capacity) for agent in chosen if not to)
     asked = TakePlace(
         desk.name,
@@ -144,7 +160,7 @@ def _seat(draft: Draft, desk: DeskTerms, to: str) -> Steps:
         draft.trace("assigned", agent=place.agent, order=desk.order or "asked for")
         draft.stop(ROUTE)
     elif desk.order and handoff.status == "waiting":
-        draft.wake(Timer(ROUTE, draft.moment.now + _ROUTE_AGAIN, {"handoff": handoff.id}))
+        wake(draft, ROUTE, draft.moment.now + _ROUTE_AGAIN)
     return place
 
 
@@ -158,14 +174,28 @@ def _able(desk: DeskTerms, handoff: Handoff, locale: str) -> list[AgentTerms]:
     return skilled or speaking or list(desk.agents)
 
 
-def route_again(draft: Draft) -> Steps:
-    """Somebody may have room now."""
-    desk = draft.script.handoff.desk(opened(draft).desk)
-    if desk is None or opened(draft).status != "waiting" or opened(draft).assignee:
+def route_again(draft: Draft, *, without: str = "") -> Steps:
+    """Somebody may have room now; or somebody else, if whoever was asked does not come."""
+    handoff = opened(draft)
+    desk = draft.script.handoff.desk(handoff.desk)
+    if desk is None or not desk.order or handoff.status != "waiting" or handoff.assignee != without:
         return
-    yield from _seat(draft, desk, "")
+    yield from _seat(draft, desk, "", without)
     if opened(draft).assignee:
         changed(draft, "assigned")
+
+
+def house_the_homeless(draft: Draft) -> Steps:
+    """A desk that is no more in the config, or that was not there yet: the conversation is taken to another one."""
+    handoff, terms = opened(draft), draft.script.handoff
+    gone = bool(handoff.desk) and terms.desk(handoff.desk) is None
+    late = not handoff.desk and handoff.status == "waiting" and draft.opening is None
+    if not (gone or late) or not terms.desks or draft.start.conversation.address.channel in terms.own:
+        return
+    if gone:
+        draft.change_handoff(status="waiting", agent="", agent_id="", claimed_at=None, desks=())
+    draft.opening = Opening(HandOff(handoff.reason, handoff.detail), quiet=True)
+    yield from settle(draft)
 
 
 def gather(draft: Draft, flow: str) -> Steps:
@@ -248,10 +278,10 @@ def later(hours: Hours | None, now: float, seconds: float) -> float:
     return hours.after(datetime.fromtimestamp(now, UTC), seconds).timestamp()
 
 
-def relay(draft: Draft, text: str, files: Sequence[Attachment] = ()) -> None:
-    """The customer's words, for the desk."""
+def relay(draft: Draft, text: str, files: Sequence[Attachment], user: User) -> None:
+    """The words of somebody in the conversation, for the desk."""
     kept = tuple(file for file in files if file.digest)
     named = " ".join(f"[file: {file.name}]" for file in files if not file.digest)
     words = " ".join(part for part in (text, named) if part)
-    author = {"role": "customer", "id": draft.author.id, "name": draft.author.name}
+    author = {"role": "customer", "id": user.id, "name": user.name}
     post(draft, "handoff.message", {"from": author}, reply=Reply(words, files=kept))

@@ -19,12 +19,12 @@ from supportbot.dialogue import (
     waiting,
 )
 from supportbot.engine import after, calls, hearing, owned, resuming, watching
-from supportbot.engine.arriving import OUTSIDE, batch, fetched
+from supportbot.engine.arriving import MOST_FILES, OUTSIDE, batch, fetched
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
 from supportbot.engine.handing import open_handoff
 from supportbot.engine.past import trim
-from supportbot.engine.script import Moment, Script
+from supportbot.engine.script import MAX_ATTEMPTS, Moment, Script
 from supportbot.engine.settling import settle
 from supportbot.engine.talk import Steps, converse, extract
 from supportbot.types import (
@@ -48,7 +48,8 @@ from supportbot.types import (
     TurnInput,
 )
 
-MAX_ATTEMPTS = 3
+MOST_OWNED = 40
+"""Files of one turn that are fetched for a human."""
 _UNREAD: Mapping[tuple[bool, bool], str] = {
     (False, False): "attachment_unread",
     (False, True): "attachment_beside",
@@ -61,7 +62,7 @@ _UNREAD: Mapping[tuple[bool, bool], str] = {
 def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Effect, Result, Outcome]:
     """Runs one turn over `start.pending` (never empty). Yields effects and is sent their results."""
     human = start.handoff is not None and start.handoff.open
-    rows = batch(start.pending, everyone=moment.overdue or human)
+    rows = batch(start.pending, everyone=moment.overdue)
     draft = Draft(start, rows, script, moment)
     first = rows[0].message
     if first.kind == "call" or (first.kind == "timer" and _is_call_timer(first)):
@@ -76,8 +77,8 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
         else:
             yield from _event(draft, first)
     else:
-        if not _given_up(moment):
-            draft.batch, draft.unread = yield from fetched(draft.batch)
+        if not moment.given_up:
+            draft.batch, draft.unread = yield from fetched(draft.batch, most=MOST_OWNED if human else MOST_FILES)
         if human:
             yield from owned.owned(draft)
         elif all(row.message.kind == "message.deleted" for row in draft.batch):
@@ -116,10 +117,6 @@ def _once_proven(draft: Draft, message: Message) -> Steps:
     command = yield from resuming.after_flows(draft)
     if command is not None:
         yield from apply(draft, command, message)
-
-
-def _given_up(moment: Moment) -> bool:
-    return bool(moment.unsure) or moment.overdue or moment.attempt > MAX_ATTEMPTS
 
 
 def _event(draft: Draft, message: Message) -> Steps:
@@ -173,7 +170,10 @@ def _customer(draft: Draft) -> Steps:
     message = _pressed(draft, _joined(draft))
     if not draft.learned:
         draft.learn(_known_language(draft, message.text))
-    if after.rated(draft, message) or after.reopened(draft, message) or watching.before(draft, message):
+    if after.rated(draft, message) or watching.before(draft, message) or after.reopened(draft, message):
+        return
+    if message.action is not None and message.action.id.startswith("handoff."):
+        _closed(draft)
         return
     if not message.text and message.action is None and not message.attachments:
         _help(draft)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from supportbot.engine.draft import Draft, Opening
 from supportbot.engine.flows import flow_values
 from supportbot.engine.handing import open_handoff
-from supportbot.triggers import Facts, Judged, is_repeat, judge
+from supportbot.triggers import Facts, Judged, Rule, is_repeat, judge
 from supportbot.types import HandOff, Message
 
 _EARLIER = 6
@@ -17,7 +17,20 @@ def before(draft: Draft, message: Message) -> bool:
     """Whether a rule calls a human in the place of an answer."""
     if not draft.script.handoff.rules or message.action is not None:
         return False
-    return _carried_out(draft, judge(draft.script.handoff.rules, _facts(draft, message), "before"))
+    rules = tuple(rule for rule in draft.script.handoff.rules if not _rests(draft, rule))
+    return _carried_out(draft, judge(rules, _facts(draft, message), "before"))
+
+
+def _rests(draft: Draft, rule: Rule) -> bool:
+    """A rule about who somebody is has had its say once they came back to the bot."""
+    ended = draft.start.ended
+    about_words = rule.words or rule.anger or rule.when is not None
+    return (
+        not about_words
+        and ended is not None
+        and ended.cause.get("rule") == rule.name
+        and ended.user == draft.author
+    )
 
 
 def after(draft: Draft, message: Message) -> None:

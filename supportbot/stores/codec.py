@@ -52,6 +52,7 @@ _HANDOFF_MORE = (
     "slots",
     "internal",
     "answered_at",
+    "waits_since",
     "reopened",
     "late",
     "rating",

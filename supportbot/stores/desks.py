@@ -25,11 +25,19 @@ def take_place(connection: sqlite3.Connection, lease: Lease, asked: TakePlace, n
     values = (desk, key, recent, asked.priority, asked.priority, asked.since)
     ahead = connection.execute(queries.AHEAD, values).fetchone()[0]
     if agent or asked.order != "claim":
+        _free(connection, key, agent, now)
         connection.execute(queries.TAKE_SEAT, (key, desk, agent, asked.priority, asked.since, now))
     if agent and asked.order != "claim":
         connection.execute(queries.SET_ROTA, (desk, agent, now))
     waits = connection.execute(queries.WAITS, (desk, now - _WAITS_OF, _WAITS)).fetchall()
     return Place(ahead, agent, tuple((requested, claimed) for requested, claimed in waits))
+
+
+def _free(connection: sqlite3.Connection, key: int, but: str, now: float) -> None:
+    """Whoever had the conversation before has room for another one."""
+    for desk, agent in connection.execute(queries.SEAT, (key,)).fetchall():
+        if agent and agent != but:
+            connection.execute(queries.CALL_NEXT, (now, desk, _NEXT))
 
 
 def _agent(connection: sqlite3.Connection, asked: TakePlace, at: tuple[str, int, float]) -> str:
@@ -56,7 +64,7 @@ def settle(connection: sqlite3.Connection, key: int, handoff: Handoff, now: floa
 def placed(connection: sqlite3.Connection, desk: str, place: str, handoff: str) -> Placed | None:
     """The handoff at that place, or of that id."""
     if handoff:
-        row = connection.execute(queries.PLACED_HANDOFF, (clean(handoff),)).fetchone()
+        row = connection.execute(queries.PLACED_HANDOFF, (clean(handoff), *[clean(desk)] * 2)).fetchone()
     else:
         row = connection.execute(queries.PLACED, (clean(desk), clean(place))).fetchone()
     if row is None:

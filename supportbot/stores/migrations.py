@@ -253,7 +253,7 @@ _DESKS = (
             "more TEXT",
         )
     ),
-    "CREATE INDEX handoffs_claimed ON handoffs (desk, claimed_at) WHERE claimed_at IS NOT NULL",
+    "CREATE INDEX handoffs_at_desk ON handoffs (desk, requested_at)",
     "ALTER TABLE outbox ADD COLUMN handoff TEXT",
     "CREATE INDEX outbox_places ON outbox (channel) WHERE kind = 'handoff.requested' AND finished_at IS NULL",
     # where a handoff stands at a desk: a thread, a topic, a ticket

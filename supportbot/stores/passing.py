@@ -16,6 +16,7 @@ from supportbot.types import Job, Outgoing
 TIMERS_AT_ONCE = 500
 SWEPT_AT_ONCE = 1000
 _FREE_SHARE = 4
+_AGAIN = 60.0
 _PAGES_AT_ONCE = 2000
 
 # --- the way out ---------------------------------------------------------------------------------------------
@@ -40,6 +41,7 @@ def delivered(connection: sqlite3.Connection, ids: Sequence[str], handle: str, n
 def bury(connection: sqlite3.Connection, id: str, error: str, now: float) -> None:
     """A dead letter; the human whose words it had is told."""
     connection.execute(queries.TELL_UNDELIVERED, (now, codec.dump({"error": clean(error)}), clean(id)))
+    connection.execute(queries.TELL_UNPLACED, (now + _AGAIN, clean(error)[:300], clean(id)))
     connection.execute(queries.BURY, (now, clean(error), clean(id)))
 
 

@@ -117,12 +117,15 @@ LOADS = """SELECT agent, count(*) FROM seats WHERE desk = ? AND agent <> '' AND 
     AND (state > 0 OR taken_at > ?) GROUP BY agent"""
 AHEAD = """SELECT count(*) FROM seats WHERE desk = ? AND conversation <> ?
     AND (state = 1 OR (state = 0 AND taken_at > ?)) AND (priority > ? OR (priority = ? AND since < ?))"""
-WAITS = """SELECT requested_at, claimed_at FROM handoffs WHERE desk = ? AND claimed_at > ?
-    ORDER BY claimed_at DESC LIMIT ?"""
+# who was never claimed has waited at least until the end
+WAITS = """SELECT requested_at, coalesce(claimed_at, ended_at) FROM handoffs
+    WHERE desk = ? AND requested_at > ? AND reason <> 'human' AND coalesce(claimed_at, ended_at) IS NOT NULL
+    ORDER BY requested_at DESC LIMIT ?"""
 ROTA = "SELECT agent, at FROM rota WHERE desk = ?"
 SET_ROTA = (
     "INSERT INTO rota (desk, agent, at) VALUES (?, ?, ?) ON CONFLICT (desk, agent) DO UPDATE SET at = excluded.at"
 )
+SEAT = "SELECT desk, agent FROM seats WHERE conversation = ?"
 LEAVE_SEAT = "DELETE FROM seats WHERE conversation = ? RETURNING desk, agent"
 CALL_NEXT = """UPDATE timers SET due_at = min(due_at, ?) WHERE name = 'handoff.route' AND conversation IN (
     SELECT conversation FROM seats WHERE desk = ? AND agent = '' ORDER BY priority DESC, since LIMIT ?)"""
@@ -135,7 +138,9 @@ PLACED = (
     WHERE places.desk = ? AND places.place = ? ORDER BY places.id DESC LIMIT 1"""
 )
 PLACE_OF = "SELECT place FROM places WHERE desk = ? AND handoff = ?"
-PLACED_HANDOFF = _PLACED + " WHERE handoffs.public = ?"
+_BEEN_AT = """handoffs.desk = ? OR EXISTS (
+    SELECT 1 FROM places WHERE places.handoff = handoffs.public AND places.desk = ?)"""
+PLACED_HANDOFF = f"{_PLACED} WHERE handoffs.public = ? AND ({_BEEN_AT})"
 UNPLACED = """SELECT EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_places
     WHERE channel = ? AND kind = 'handoff.requested' AND finished_at IS NULL AND attempt <= 3)"""
 EARLIER_HANDOFFS = """SELECT coalesce(ended_at, requested_at), conversations.channel, handoffs.summary, reason, status
@@ -182,6 +187,10 @@ TELL_UNDELIVERED = """INSERT INTO timers (conversation, name, due_at, data)
     SELECT conversation, 'handoff.undelivered', ?, ? FROM outbox
     WHERE public = ? AND kind = 'message.reply' AND EXISTS (
         SELECT 1 FROM handoffs WHERE handoffs.conversation = outbox.conversation AND status = 'claimed')
+    ON CONFLICT (conversation, name) DO UPDATE SET due_at = excluded.due_at, data = excluded.data"""
+TELL_UNPLACED = """INSERT INTO timers (conversation, name, due_at, data)
+    SELECT conversation, 'handoff.unplaced', ?, json_object('handoff', handoff, 'error', ?) FROM outbox
+    WHERE public = ? AND kind = 'handoff.requested' AND handoff IS NOT NULL
     ON CONFLICT (conversation, name) DO UPDATE SET due_at = excluded.due_at, data = excluded.data"""
 POSTPONE = (
     "UPDATE outbox SET attempt = attempt + 1, due_at = ?, error = ? WHERE public = ? AND finished_at IS NULL"

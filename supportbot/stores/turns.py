@@ -150,7 +150,8 @@ def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None
     shown = max(conversation.cut, conversation.turn - LONGEST_HISTORY)
     handoff = connection.execute(queries.OPEN_HANDOFF, (key,)).fetchone()
     ended = None if handoff is not None else connection.execute(queries.ENDED_HANDOFF, (key,)).fetchone()
-    found = None if handoff is None else codec.handoff(handoff)
+    latest = handoff or ended
+    found = None if latest is None else codec.handoff(latest)
     journal = connection.execute(queries.JOURNAL, (key, lease.sequence))
     return TurnInput(
         lease=lease,
@@ -164,8 +165,8 @@ def begin(connection: sqlite3.Connection, lease: Lease, past: Past | None = None
             | {call.author for call in calls}
             | ({found.user.id} if found is not None else set()),
         ),
-        handoff=found,
-        ended=None if ended is None else codec.handoff(ended),
+        handoff=found if handoff is not None else None,
+        ended=found if handoff is None else None,
         journal=tuple(codec.journal_entry(row) for row in journal),
         standings=authority.standings(connection, key),
         calls=calls,

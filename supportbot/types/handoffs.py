@@ -56,6 +56,8 @@ class Handoff:
     answered_at: float | None = None
     """When a human first wrote to the customer."""
     reopened: int = 0
+    waits_since: float | None = None
+    """Since when the customer waits for a word of whoever has claimed it; None while they do not."""
     late: bool = False
     """The desk has been reminded that the customer waits for an answer."""
     rating: int = 0

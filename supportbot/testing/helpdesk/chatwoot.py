@@ -18,6 +18,7 @@ _ACCOUNT = "/api/v1/accounts/1"
 
 class FakeChatwoot(FakeHelpdesk):
     preset = "chatwoot"
+    reopens: ClassVar[Status] = "pending"  # in an inbox that has a bot
     agent_token: ClassVar[str] = "token-of-a-user"  # noqa: S105 - of a fake
     routes = (
         ("POST", rf"{_ACCOUNT}/conversations/([^/]+)/messages", "message"),

@@ -209,9 +209,13 @@ class FakeHelpdesk(ABC):
                 return found.id
         made = self.posted(found, text, found.customer, customer=True, **post)
         await self.changed(Change("post", found, found.customer, made))
+        if found.status == "solved":
+            await self.set_status(found, self.reopens, found.customer)
         return found.id
 
     first_is_no_post: ClassVar[bool] = False
+    reopens: ClassVar[Status] = "open"
+    """What a solved ticket becomes when its customer writes."""
 
     def opened(self, ticket: Ticket) -> None:  # noqa: B027 - optional
         """What a product does with a new ticket of a customer."""

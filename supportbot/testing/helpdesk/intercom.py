@@ -128,6 +128,8 @@ class FakeIntercom(FakeHelpdesk):
             kind = "comment" if post.public else "note"
             topic = "conversation.admin.replied" if post.public else "conversation.admin.noted"
             yield _event(topic, self._conversation(ticket, _part(self, post, kind))), ""
+        elif change.kind == "status" and change.by == ticket.customer:
+            return  # there is no topic for it
         elif change.kind in ("status", "assignee"):
             kinds = {"solved": ("closed", "close"), "open": ("opened", "open"), "pending": ("snoozed", "snoozed")}
             name, kind = kinds[ticket.status] if change.kind == "status" else ("assigned", "assignment")

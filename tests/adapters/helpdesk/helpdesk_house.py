@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from supportbot.errors import StoreBusy
 from supportbot.protocols import Desk
 from supportbot.testing.adapter_stage import context, served
 from supportbot.testing.fake_inbox import FakeDesks, FakeInbox
@@ -21,7 +22,7 @@ from supportbot.testing.helpdesk import (
     FakeZammad,
     FakeZendesk,
 )
-from supportbot.types import Address, Outgoing, Reply, User
+from supportbot.types import Act, Address, Outgoing, Reply, User
 from supportbot_helpdesk import HelpdeskAdapter
 
 FIVE = (FakeChatwoot, FakeZendesk, FakeIntercom, FakeZammad, FakeFreshdesk)
@@ -79,6 +80,20 @@ def reply(chat: str, text: str, *, id: str = "o-1", attempt: int = 0) -> Outgoin
     return replace(made, data={}, attempt=attempt)
 
 
+class BusyDesks(FakeDesks):
+    """As the store does it: at a desk in `busy` a place that is not known may be that of a handoff on its way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy: set[str] = set()
+
+    async def act(self, desk: str, act: Act) -> bool:
+        known = await super().act(desk, act)
+        if not known and desk in self.busy:
+            raise StoreBusy("a handoff is on its way")
+        return known
+
+
 @dataclass(slots=True)
 class House:
     """Everything of one scene; `logged` is what the adapter logged."""
@@ -87,7 +102,7 @@ class House:
     adapter: HelpdeskAdapter
     desk: Desk
     inbox: FakeInbox
-    desks: FakeDesks
+    desks: BusyDesks
     url: str
     logged: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -114,7 +129,7 @@ async def opened(fake: FakeHelpdesk, **options: Any) -> AsyncIterator[House]:
     async with fake:
         adapter = HelpdeskAdapter("help", {**fake.options, **options})
         desk = adapter.desk("tickets", {})
-        inbox, desks = FakeInbox(), FakeDesks()
+        inbox, desks = FakeInbox(), BusyDesks()
         logged: list[tuple[str, dict[str, Any]]] = []
         await adapter.start(context(inbox, desks=desks, log=lambda event, **more: logged.append((event, more))))
         async with served(adapter) as url:

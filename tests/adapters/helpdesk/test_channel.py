@@ -144,6 +144,20 @@ async def test_what_ends_in_the_house_shows_in_the_helpdesk_and_does_not_come_ba
     assert house.said == [("message", "I want a human")], "the change of ours came back"
 
 
+async def test_a_customer_who_writes_into_a_solved_ticket_takes_nothing_over(house: House) -> None:
+    ticket = await house.fake.customer_writes("I want a human")
+    await house.adapter.send(row("handoff.requested", str(ticket), **BRIEF))
+    await house.fake.agent_takes(ticket)
+    await house.fake.agent_solves(ticket)
+    await house.settle()
+    before = len(house.said)
+    await house.fake.customer_writes("Thanks. When are you open?", ticket)
+    await house.settle()
+    came = [kind for kind, _ in house.said[before:]]
+    assert house.fake.tickets[ticket].status != "solved"
+    assert came[0] == "message" and "handoff.claimed" not in came
+
+
 # --- trouble ---------------------------------------------------------------------------------------------------
 
 

@@ -6,10 +6,11 @@ import asyncio
 import time
 from dataclasses import replace
 
-from helpdesk_house import BRIEF, House, row
+from helpdesk_house import BRIEF, House, opened, row
 
 from supportbot.errors import ChannelBusy, StoreBusy
 from supportbot.testing.adapter_stage import error_of
+from supportbot.testing.helpdesk import FakeChatwoot
 from supportbot.testing.helpdesk.core import AGENT, BOT, Fault
 
 
@@ -159,6 +160,45 @@ async def test_a_ticket_whose_place_is_not_known_yet_is_waited_for(house: House)
     assert await house.fake.deliver(house.fake.again(delivery)) == 503
     assert house.fake.deliveries[-1].seconds < 5, "the helpdesk has given up by then"
     house.desks.error = None
+
+
+async def test_what_agents_write_before_the_brief_has_come_goes_to_the_handoff(house: House) -> None:
+    """The house learns the ticket's place only when all of `handoff.requested` is done."""
+    requests = {"chatwoot": 3, "intercom": 3, "freshdesk": 1}.get(house.fake.preset)
+    if requests is None:
+        return  # its brief is in `create`
+    house.desks.handoffs.add("h_1x2y3z")
+    house.fake.fails(*[None] * requests, Fault(503))
+    made = row("handoff.requested", "C-slack", **BRIEF)
+    assert type(await error_of(house.desk.send(made))) is ChannelBusy
+    (ticket,) = house.fake.tickets
+    await house.fake.agent_replies(ticket, "Which order is it?")
+    assert house.acts == [("message", str(AGENT), "Which order is it?")]
+    ((desk, act),) = house.desks.acts
+    assert (desk, act.handoff, act.place) == ("tickets", "h_1x2y3z", str(ticket))
+    assert house.said == []
+
+
+async def test_a_handoff_on_its_way_holds_up_nobody_else() -> None:
+    async with opened(FakeChatwoot()) as house:
+        known = await house.fake.customer_writes("Where is my lamp?")
+        house.adapter.desk("other", {})
+        house.desks.busy.add("tickets")
+        other = house.fake.ticketed(31).id
+        house.desks.places.add(("other", str(other)))
+
+        await house.fake.customer_writes("It is order 17", known)
+        await house.fake.agent_replies(other, "Hello from the other desk")
+        assert max(one.seconds for one in house.fake.deliveries) < 1, "somebody waited for another's ticket"
+        house.adapter.patience = 0.3
+        await house.fake.customer_writes("And where is mine?")
+        assert [one.status for one in house.fake.deliveries] == [200] * 4
+        assert house.said == [
+            ("message", "Where is my lamp?"),
+            ("message", "It is order 17"),
+            ("message", "And where is mine?"),
+        ]
+        assert [(desk, act.text) for desk, act in house.desks.acts] == [("other", "Hello from the other desk")]
 
 
 async def test_a_conversation_of_the_bots_own_is_none_of_the_desk(house: House) -> None:

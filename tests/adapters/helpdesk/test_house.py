@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,38 @@ async def test_a_customer_of_another_channel_is_helped_from_a_ticket(
         assert len(fake.tickets) == 1 and fake.texts(ticket, by=BOT) == []
         assert len(fake.texts(ticket, public=False)) == noted, "the helpdesk was told what it knows"
         assert all(delivery.status == 200 for delivery in fake.deliveries)
+
+
+@pytest.mark.parametrize("place", ["channel", "desk"])
+async def test_an_answer_that_comes_after_its_solving_opens_nothing_again(place: str, tmp_path: Path) -> None:
+    """Zendesk tells of both in deliveries of their own and promises no order."""
+    async with whole(FakeZendesk, tmp_path) as (fake, site):
+        if place == "desk":
+            await site.post("I want to talk to a human", conversation="c1")
+            await until(lambda: fake.tickets and fake.texts(next(iter(fake.tickets)), public=False))
+            (ticket,) = fake.tickets
+            await asyncio.sleep(0.3)  # its place is stored
+        else:
+            ticket = await fake.customer_writes("I want to talk to a human")
+            await until(lambda: fake.texts(ticket, public=False) and fake.texts(ticket, by=BOT))
+        await fake.settle()
+        await fake.agent_takes(ticket)
+        fake.paused = True
+        await fake.agent_replies(ticket, "A new lamp is on its way.")
+        await fake.agent_solves(ticket)
+        fake.paused = False
+        comment, status = fake.waiting
+        detail = json.loads(comment.body)
+        detail["detail"]["status"] = "SOLVED"  # one update of the ticket: both deliveries have what it is after it
+        content = json.dumps(detail).encode()
+        for delivery in (status, replace(comment, body=content, headers=fake.signed(content))):
+            assert await fake.deliver(delivery) == 200
+            await asyncio.sleep(0.3)
+        said = len(fake.texts(ticket, by=BOT))
+        if place == "desk":
+            heard = len(site.receiver.accepted)
+            await site.post("Where is my order?", conversation="c1")
+            await until(lambda: "message.reply" in [one.payload["type"] for one in site.receiver.accepted[heard:]])
+        else:
+            await fake.customer_writes("Where is my order?", ticket)
+            await until(lambda: len(fake.texts(ticket, by=BOT)) > said)

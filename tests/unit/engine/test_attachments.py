@@ -89,13 +89,19 @@ def test_nothing_is_fetched_for_a_turn_that_is_given_up(moment: dict[str, object
 def test_while_a_human_has_the_conversation_everyones_files_are_fetched_and_nothing_is_said() -> None:
     chat = Chat(script())
     chat.say("/human")
-    played = chat.take(
-        message(attachments=(BILL,)),
-        message("mine", user=BEN, attachments=(VOICE,)),
-        results=[kept(BILL), failed(VOICE, "too_large")],
-    )
-    assert (fetches(played), played.texts) == (["r2", "r3"], [])
-    assert [one.content for one in played.outcome.turn] == ["[file: bill.pdf]", "mine [file: voice.ogg]"]
+    played = chat.take(message(attachments=(BILL,)), results=[kept(BILL)])
+    assert (fetches(played), played.texts) == (["r2"], [])
+    other = chat.take(message("mine", user=BEN, attachments=(VOICE,)), results=[failed(VOICE, "too_large")])
+    assert (fetches(other), other.texts) == (["r3"], [])
+    assert [one.content for one in other.outcome.turn] == ["mine [file: voice.ogg]"]
+
+
+def test_a_human_gets_more_files_than_a_model_is_shown() -> None:
+    chat = Chat(script())
+    chat.say("/human")
+    photos = tuple(replace(PICTURE, ref=f"p{number}") for number in range(12))
+    played = chat.take(message(attachments=photos), results=[kept(photo) for photo in photos])
+    assert len(fetches(played)) == 12
 
 
 # --- what the model is shown ---------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ import pytest
 from turning import AGENT, ANNA, BEN, Chat, Played, answer, drive, human, message, press, said, script, timer
 
 from supportbot.engine import CEILING, DEADLINE, Moment
-from supportbot.engine.handing import ANSWER, ROUTE, UNDELIVERED
+from supportbot.engine.handing import ANSWER, ROUTE, UNDELIVERED, UNPLACED
 from supportbot.engine.settling import BACK_TO_BOT, LEAVE_CONTACT, expected_wait
 from supportbot.engine.terms import AgentTerms, DeskTerms, HandoffTerms
 from supportbot.hours import Hours
-from supportbot.types import Attachment, Event, Place, Post, TakePlace, User
+from supportbot.types import Action, Attachment, Event, Place, Post, TakePlace, User
 
 CONTACT = """
 flow: leave_contact
@@ -413,7 +413,7 @@ def test_a_resolve_asks_how_content_the_customer_is_and_tells_the_desk() -> None
     talk.take(act("human.message", "Done."))
     played = talk.take(act("handoff.resolved"))
     assert played.texts == [said("handoff_rate")] and len(played.outcome.replies[-1].buttons) == 5
-    rated = talk.say("★★★★")
+    rated = talk.say("4")
     assert rated.texts == [said("handoff_rated")] and posts(rated) == [("front", "handoff.updated", "rated")]
     assert talk.handoff is not None and (talk.handoff.rating, talk.handoff.status) == (4, "resolved")
 
@@ -459,3 +459,168 @@ def test_an_act_at_an_old_place_is_refused_while_another_handoff_is_open() -> No
     assert played.texts == []
     (post,) = played.outcome.posts
     assert (post.data["change"], post.data["handoff"]) == ("refused", "h_1")
+
+
+# --- what has gone wrong once --------------------------------------------------------------------------------
+
+
+def due(name: str, handoff: str, at: float) -> Any:
+    return message(kind="timer", event=Event(name, {"handoff": handoff, "due": at}))
+
+
+def test_a_way_out_works_also_when_the_bot_has_said_something_since() -> None:
+    talk = chat(CONTACT, contact="leave_contact")
+    ways = {one.id: one for one in talk.say("/human").outcome.replies[-1].buttons}
+    talk.take(press(LEAVE_CONTACT))
+    pressed = message(kind="action", action=Action(press=ways[BACK_TO_BOT].press))
+    assert talk.take(pressed).texts == [said("handoff_cancelled")]
+    assert talk.take(message(kind="action", action=Action(press=ways[BACK_TO_BOT].press))).texts == [
+        said("choice_closed")
+    ]
+
+
+def test_after_a_release_the_way_out_can_be_pressed_still() -> None:
+    talk = chat()
+    (way,) = talk.say("/human").outcome.replies[-1].buttons
+    talk.take(act("handoff.claimed"))
+    talk.take(act("handoff.released"))
+    assert talk.take(message(kind="action", action=Action(press=way.press))).texts == [said("handoff_cancelled")]
+
+
+def test_each_person_s_words_go_to_the_desk_under_their_own_name() -> None:
+    talk = chat()
+    talk.say("/human")
+    played = talk.take(message("mine", user=BEN), message("and mine"), overdue=True)
+    assert [post.data["from"]["id"] for post in played.outcome.posts] == [BEN.id, ANNA.id]
+
+
+def test_what_was_typed_behind_the_way_out_is_a_turn_of_its_own_for_the_bot() -> None:
+    talk = chat()
+    talk.say("/human")
+    first = talk.take(message("/bot"), message("where is my order?"))
+    assert (first.texts, first.outcome.consumed) == ([said("handoff_cancelled")], (1,))
+
+
+def test_a_turn_that_is_only_brought_to_an_end_looks_nothing_up() -> None:
+    talk = chat()
+    talk.bot = replace(talk.bot, has_articles=True)
+    assert talk.say("How do I return a lamp?", attempt=4).effects == ()
+    assert talk.handoff is not None and talk.handoff.reason == "error"
+
+
+def test_times_that_were_set_anew_make_older_timers_void() -> None:
+    talk = chat(desks=(DeskTerms("front", otherwise="tickets"), DeskTerms("tickets")), ceiling=7200.0)
+    talk.say("/human")
+    assert talk.handoff is not None
+    first = talk.handoff.deadline
+    talk.now += 900
+    talk.take(due(DEADLINE, "h_1", first))
+    assert talk.handoff.desk == "tickets"
+    assert talk.take(due(DEADLINE, "h_1", first)).texts == [], "the old desk's deadline"
+    ceiling = talk.handoff.ceiling
+    assert ceiling == NOW_CEILING, "a ceiling does not move"
+    assert talk.take(due(CEILING, "h_1", ceiling)).texts == [said("handoff_resumed")]
+
+
+NOW_CEILING = Chat(script()).now + 7200.0
+
+
+def test_the_reminder_counts_from_the_first_word_without_an_answer() -> None:
+    talk = chat(answer=3600.0)
+    talk.say("/human")
+    talk.take(act("handoff.claimed"))
+    talk.take(act("human.message", "I look."))
+    assert talk.take(timer(ANSWER, "h_1")).outcome.posts == (), "answered since"
+    assert ANSWER not in [one.name for one in talk.say("Thank you!").outcome.timers]
+    assert ANSWER in [one.name for one in talk.say("and now?").outcome.timers]
+    talk.now += 3000
+    assert ANSWER not in [one.name for one in talk.say("hello?").outcome.timers], "it runs already"
+
+
+def test_after_a_transfer_the_next_agent_is_reminded_too() -> None:
+    talk = chat(desks=(FRONT, DeskTerms("billing")), answer=600.0)
+    talk.say("/human")
+    talk.take(act("handoff.claimed"))
+    talk.take(timer(ANSWER, "h_1"))
+    talk.take(act("handoff.transferred", to="billing"))
+    assert ANSWER in [one.name for one in talk.take(act("handoff.claimed", desk="billing")).outcome.timers]
+
+
+def test_acts_at_the_desk_that_it_has_left_are_refused() -> None:
+    talk = chat(desks=(FRONT, DeskTerms("billing")))
+    talk.say("/human")
+    talk.take(act("handoff.transferred", to="billing"))
+    played = talk.take(act("handoff.claimed", user=OTHER))
+    assert posts(played) == [("front", "handoff.updated", "refused")]
+    assert talk.handoff is not None and talk.handoff.status == "waiting"
+
+
+def test_a_claim_without_room_opens_nothing_again() -> None:
+    talk = chat(desks=(DeskTerms("front", agents=(AgentTerms(AGENT.id, "Ana", capacity=1),)),))
+    talk.say("/human")
+    talk.take(act("handoff.resolved"))
+    start = talk.start(act("handoff.claimed", handoff="h_1"))
+    played = drive(start, talk.bot, Moment(talk.now, "h_9"), lambda _: None, lambda _: Place())  # type: ignore[arg-type, return-value]
+    assert played.outcome.handoff is None and posts(played) == [("front", "handoff.updated", "refused")]
+
+
+def test_a_transfer_to_nobody_in_particular_is_a_release() -> None:
+    for to in ("", "front"):
+        talk = chat()
+        talk.say("/human")
+        talk.take(act("handoff.claimed"))
+        assert posts(talk.take(act("handoff.transferred", to=to))) == [("front", "handoff.updated", "released")]
+
+
+def test_a_desk_that_comes_again_is_told_so() -> None:
+    talk = chat(desks=(FRONT, DeskTerms("billing")))
+    talk.say("/human")
+    talk.take(act("handoff.transferred", to="billing"))
+    played = talk.take(act("handoff.transferred", desk="billing", to="front"))
+    assert played.outcome.posts[-1].data["reopened"] is True
+
+
+def test_a_conversation_whose_desk_is_gone_from_the_config_goes_to_another() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("handoff.claimed"))
+    talk.bot = replace(talk.bot, handoff=HandoffTerms(desks=(DeskTerms("renamed"),)))
+    played = talk.say("hello?")
+    assert posts(played) == [("renamed", "handoff.requested", ""), ("renamed", "handoff.message", "")]
+    assert talk.handoff is not None and (talk.handoff.desk, talk.handoff.status) == ("renamed", "waiting")
+
+
+def test_a_request_that_a_desk_has_refused_goes_to_the_next_or_comes_once_more() -> None:
+    talk = chat()
+    talk.say("/human")
+    assert posts(talk.take(timer(UNPLACED, "h_1"))) == [("front", "handoff.requested", "")]
+    other = chat(desks=(DeskTerms("front", otherwise="tickets"), DeskTerms("tickets")))
+    other.say("/human")
+    assert posts(other.take(timer(UNPLACED, "h_1")))[-1] == ("tickets", "handoff.requested", "")
+
+
+def test_only_the_customer_s_own_new_words_open_it_again() -> None:
+    talk = chat(reopen=3600.0)
+    talk.say("/human")
+    talk.take(act("handoff.resolved"))
+    assert talk.say("what do shoes cost?", user=BEN, results=[answer("Ten.")]).texts == ["Ten."]
+
+
+def test_who_was_asked_and_does_not_come_is_asked_no_more() -> None:
+    agents = (AgentTerms("1", "Ana"), AgentTerms("2", "Bob"))
+    talk = chat(desks=(DeskTerms("front", order="least_busy", agents=agents),))
+    talk.say("/human")
+    assert talk.handoff is not None and talk.handoff.assignee == "1"
+    assert posts(talk.take(act("handoff.released", user=User("1", "Ana")))) == [
+        ("front", "handoff.updated", "assigned")
+    ]
+    assert talk.handoff.assignee == "2"
+    talk.take(timer(DEADLINE, "h_1"))
+    assert talk.handoff.assignee == "1"
+
+
+def test_the_bot_is_sorry_at_the_ceiling_only_if_nobody_wrote() -> None:
+    talk = chat()
+    talk.say("/human")
+    talk.take(act("human.message", "Hello."))
+    assert talk.take(timer(CEILING, "h_1")).texts == [said("handoff_returned")]

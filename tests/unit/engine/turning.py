@@ -218,7 +218,7 @@ class Chat:
     def start(self, *messages: Message) -> TurnInput:
         lease = Lease("c_1", self.conversation.turn + 1, 1, self.now + 90)
         pending = tuple(Inbound(at, one, self.now) for at, one in enumerate(messages, 1))
-        authors = {one.user.id for one in messages}
+        authors = {one.user.id for one in messages} | ({self.handoff.user.id} if self.handoff else set())
         return TurnInput(
             lease=lease,
             conversation=self.conversation,

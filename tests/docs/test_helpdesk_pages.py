@@ -12,7 +12,7 @@ from supportbot_helpdesk.checking import findings
 from supportbot_helpdesk.mapping import RESERVED, Requests, Word
 from supportbot_helpdesk.reading import parse, preset, presets
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("name", presets())
