@@ -165,7 +165,7 @@ class HelpdeskDoor(Door):
                 return
             await context.inbox.receive(message)
         if one.word in _TOLD:
-            echoes.theirs.add((one.conversation, _TOLD[one.word]))
+            echoes.theirs.add((one.conversation, _TOLD[one.word], self._agent(one).id))
 
     async def _named(self, context: ChannelContext, one: Happened) -> Happened:
         """With the agent's name, where a delivery has only their id."""

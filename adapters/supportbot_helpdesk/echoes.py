@@ -58,7 +58,7 @@ class Tickets:
 
 class Echoes:
     """`posted`: (ticket, message id) of ours. `expected`: (ticket, word) that our own change will bring. `theirs`:
-    (ticket, kind) that has happened at the helpdesk, so that it need not be told of it."""
+    (ticket, status, agent's id) that has happened at the helpdesk, so that it need not be told of it."""
 
     def __init__(self) -> None:
         self.posted = Remembered(LATER)

@@ -127,6 +127,10 @@ Status = Literal["open", "pending", "solved", "closed"]
 when a conversation of the bot's own ends, and only if it is named."""
 
 
+Made = Literal["open", "pending", "solved", "closed", "assign", "unassign"]
+"""A change of ours: a status that we set, or one of these requests."""
+
+
 class OptionRule(Section):
     """An option that the mapping needs beside those that every helpdesk has. Its value is text, also if a number is
     written."""
@@ -410,6 +414,9 @@ class HelpdeskMapping(Section):
     """The delivery's id, for the log and for events without an id of their own."""
     ours: Expression | None = None
     """Holds for what we did ourselves: nothing echoes. Such as author's id == our own."""
+    echoes: Mapping[Made, Word] = Field(default_factory=dict)
+    """What the delivery about a change of ours is, where it does not say who made it, so that `ours` cannot know it:
+    `{solved: resolved, unassign: returned}`. Such a delivery is expected once, for a minute."""
     begins: Expression | None = None
     """Holds for a customer's message that may begin a conversation with the bot, such as in a ticket that is assigned to
     nobody. In one that the bot does not know everything else is left alone."""

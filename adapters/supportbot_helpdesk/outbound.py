@@ -7,22 +7,15 @@ a row that is tried again posts nothing twice unless its answer was lost.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from supportbot import ChannelBusy, Outgoing, Reply
 from supportbot_helpdesk.echoes import Echoes, Remembered, Tickets
-from supportbot_helpdesk.mapping import HelpdeskMapping, Word
+from supportbot_helpdesk.mapping import HelpdeskMapping
 from supportbot_helpdesk.requests import Api
 from supportbot_helpdesk.words import brief, escaped, rendered, said, subject
-
-_BROUGHT: Mapping[str, Word] = {
-    "open": "reopened",
-    "pending": "returned",
-    "solved": "resolved",
-    "closed": "resolved",
-}
-"""The word that a delivery about our own status change has."""
 
 
 class Outbound:
@@ -61,20 +54,22 @@ class Outbound:
             return await self._post("reply", ticket, {**values, **self._words(outgoing.reply)})
         if kind == "handoff.requested":
             await self._status("open", ticket, values)
-            await self._optional("assign", values)
+            async with self._expected("assign", ticket):
+                await self._optional("assign", values)
             return await self._note(
                 ticket, values, brief(outgoing.data, self._mapping.markup, self._mapping.text_limit)
             )
         if kind == "conversation.closed":
             await self._status("closed", ticket, values)
             return ""
-        if kind == "handoff.returned" and not self._echoes.theirs.take((ticket, "returned")):
-            await self._optional("unassign", values)
+        if kind == "handoff.returned" and not self._theirs(outgoing, ticket, "returned"):
+            async with self._expected("unassign", ticket):
+                await self._optional("unassign", values)
             await self._status("pending", ticket, values)
             return await self._told(
                 ticket, values, f"{_agent(outgoing)} has given this back: the assistant answers again."
             )
-        if kind == "handoff.resolved" and not self._echoes.theirs.take((ticket, "resolved")):
+        if kind == "handoff.resolved" and not self._theirs(outgoing, ticket, "resolved"):
             await self._status("solved", ticket, values)
             return await self._told(ticket, values, f"{_agent(outgoing)} has resolved this.")
         return await self._common(outgoing, ticket, values)
@@ -88,10 +83,10 @@ class Outbound:
         kind = outgoing.kind
         if kind == "handoff.requested":
             return await self._requested(name, outgoing, ticket, values)
-        if kind == "handoff.resolved" and not self._echoes.theirs.take((ticket, "resolved")):
+        if kind == "handoff.resolved" and not self._theirs(outgoing, ticket, "resolved"):
             await self._status("solved", ticket, values)
             return await self._told(ticket, values, f"{_agent(outgoing)} has resolved this.")
-        if kind == "handoff.returned" and not self._echoes.theirs.take((ticket, "returned")):
+        if kind == "handoff.returned" and not self._theirs(outgoing, ticket, "returned"):
             await self._status("solved", ticket, values)
             return await self._told(
                 ticket, values, f"{_agent(outgoing)} has given this back: the assistant answers again."
@@ -122,6 +117,13 @@ class Outbound:
         contact = await self._optional("find_customer", values, on_ticket=False)
         return contact or await self._optional("customer", values, on_ticket=False)
 
+    def _theirs(self, outgoing: Outgoing, ticket: str, status: str) -> bool:
+        """Whether it came from the helpdesk. What an agent did there need not have changed anything here, so the row has
+        to be about the same change by the same agent: a customer's way back to the bot is `returned` too."""
+        if outgoing.data.get("status") != status:
+            return False
+        return self._echoes.theirs.take((ticket, status, str(outgoing.data.get("agent_id") or "")))
+
     # --- both -------------------------------------------------------------------------------------------------
 
     async def _common(self, outgoing: Outgoing, ticket: str, values: Mapping[str, Any]) -> str:
@@ -131,7 +133,7 @@ class Outbound:
         if outgoing.kind == "handoff.note":
             by = _person(data.get("by")) or "A colleague"
             return await self._note(ticket, values, said(f"{by} (note)", str(data.get("note") or ""), markup))
-        if outgoing.kind == "handoff.claimed" and not self._echoes.theirs.take((ticket, "claimed")):
+        if outgoing.kind == "handoff.claimed" and not self._theirs(outgoing, ticket, "claimed"):
             return await self._told(ticket, values, f"{_agent(outgoing)} has taken this over.")
         if outgoing.kind == "handoff.updated":
             if data.get("change") == "transferred" and outgoing.place:
@@ -166,8 +168,21 @@ class Outbound:
         spelled = self._mapping.statuses.get(status)  # type: ignore[call-overload]  # a literal among its keys
         if spelled is None:
             return
-        self._echoes.expected.add((ticket, _BROUGHT[status]))
-        await self.api.ask("status", {**values, "status": spelled, "status_name": status})
+        async with self._expected(status, ticket):
+            await self.api.ask("status", {**values, "status": spelled, "status_name": status})
+
+    @asynccontextmanager
+    async def _expected(self, change: str, ticket: str) -> AsyncIterator[None]:
+        """Expects the delivery about a change of ours, unless the helpdesk does not make it."""
+        word = self._mapping.echoes.get(change)  # type: ignore[call-overload]  # a literal among its keys
+        if word is not None:
+            self._echoes.expected.add((ticket, word))
+        try:
+            yield
+        except BaseException:
+            if word is not None:
+                self._echoes.expected.take((ticket, word))
+            raise
 
     async def _optional(self, name: str, values: Mapping[str, Any], *, on_ticket: bool = True) -> str:
         """The request, if the mapping has it."""

@@ -123,9 +123,58 @@ async def test_what_ended_in_the_helpdesk_is_not_told_to_it_again(house: House) 
     await house.fake.agent_solves(ticket)
     await house.settle()
     asked = len(house.fake.journal)
-    await house.adapter.send(row("handoff.claimed", str(ticket), agent="Grace"))
-    await house.adapter.send(row("handoff.resolved", str(ticket), agent="Grace"))
+    by = {"agent": "Grace", "agent_id": str(AGENT)}
+    await house.adapter.send(row("handoff.claimed", str(ticket), status="claimed", **by))
+    await house.adapter.send(row("handoff.resolved", str(ticket), status="resolved", **by))
     assert len(house.fake.journal) == asked
+
+
+async def test_what_an_agent_did_to_no_handoff_hides_no_later_change(house: House) -> None:
+    """A conversation is solved and becomes the bot's again with nobody waiting; much later a customer has enough."""
+    ticket = await house.fake.customer_writes("Hello")
+    await house.fake.agent_takes(ticket)
+    await house.fake.agent_returns(ticket)
+    await house.settle()
+    await house.adapter.send(row("handoff.requested", str(ticket), id="o-2", **BRIEF))
+    asked = len(house.fake.texts(ticket, public=False))
+    by = {"agent": "Grace", "agent_id": str(AGENT)}
+    await house.adapter.send(row("handoff.returned", str(ticket), status="cancelled", **by))
+    await house.settle()
+    assert len(house.fake.texts(ticket, public=False)) == asked + 1
+    if house.fake.preset in ("chatwoot", "zendesk"):
+        assert house.fake.tickets[ticket].status == "pending"
+
+
+async def test_a_change_of_ours_that_failed_swallows_nothing_of_theirs(house: House) -> None:
+    ticket = await house.fake.customer_writes("I want a human")
+    await house.adapter.send(row("handoff.requested", str(ticket), **BRIEF))
+    await house.fake.agent_takes(ticket)
+    await house.settle()
+    house.fake.fails(Fault(503))
+    assert (
+        type(await error_of(house.adapter.send(row("handoff.resolved", str(ticket), status="resolved"))))
+        is ChannelBusy
+    )
+    await house.fake.agent_solves(ticket)
+    await house.settle()
+    assert [kind for kind, _ in house.said].count("handoff.resolved") == 1
+
+
+async def test_an_agent_may_give_it_back_right_after_the_house_did(house: House) -> None:
+    """A status that was set already, or one that the helpdesk tells of with our name, is not waited for."""
+    if house.fake.preset == "freshdesk":
+        return  # what it tells bears no name, so one within a minute is taken for ours
+    ticket = await house.fake.customer_writes("I want a human")
+    await house.adapter.send(row("handoff.requested", str(ticket), **BRIEF))
+    await house.settle()
+    await house.adapter.send(row("handoff.returned", str(ticket), status="cancelled"))
+    await house.settle()
+    await house.adapter.send(row("handoff.requested", str(ticket), id="o-2", **BRIEF))
+    await house.fake.agent_takes(ticket)
+    await house.settle()
+    await house.fake.agent_returns(ticket, by=AGENT)
+    await house.settle()
+    assert [kind for kind, _ in house.said].count("handoff.returned") == 1
 
 
 @pytest.mark.parametrize(("kind", "status"), [("handoff.resolved", "solved"), ("handoff.returned", None)])
