@@ -151,7 +151,7 @@ class Attempt:
         offline = effect.rung == "offline"
         self._waited = self._waited or not offline
         seconds = _OFFLINE_SECONDS if offline else self._left()
-        if effect.request.purpose == "summary":
+        if effect.request.purpose in ("summary", "brief"):
             seconds = min(seconds, _SUMMARY_SECONDS)
         if seconds <= 0:
             return ModelFailed("deadline", "the time for an answer was up before the model could be asked")

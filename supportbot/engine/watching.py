@@ -35,12 +35,14 @@ def _rests(draft: Draft, rule: Rule) -> bool:
 
 def after(draft: Draft, message: Message) -> None:
     """Counts what the bot did not understand or could not rest on anything, and calls a human if a rule says so."""
+    if not draft.script.handoff.rules:
+        return
     repeated = message.action is None and not draft.flowed and is_repeat(message.text, _earlier(draft))
     missed = draft.came.missed + 1 if draft.misunderstood or repeated else 0
     unsourced = 0 if draft.rests or not draft.read else draft.came.unsourced + 1
     if (missed, unsourced) != (draft.state.missed, draft.state.unsourced):
         draft.move(replace(draft.state, missed=missed, unsourced=unsourced))
-    if draft.script.handoff.rules and not (draft.handoff is not None and draft.handoff.open):
+    if draft.handoff is None or not draft.handoff.open:
         _carried_out(draft, judge(draft.script.handoff.rules, _facts(draft, message), "after"))
 
 

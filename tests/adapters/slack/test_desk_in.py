@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from supportbot.errors import StoreBusy, StoreFull
+from supportbot.errors import ChannelBusy, StoreBusy, StoreFull
+from supportbot.testing.adapter_contract import context
 from supportbot.testing.slack import events
 from supportbot.testing.slack.server import HANG, Fault
 from supportbot.types import Act, User
@@ -40,7 +41,7 @@ async def test_words_in_the_thread_are_for_the_customer(front: Floor) -> None:
             id=f"{events.TEAM}.{FRONT}.{written['ts']}",
             agent=NAMED,
             kind="message",
-            place=place,
+            handoff="h_1",
             text="Your parcel is in Hamburg (https://shop.example/x) & on its way.",
         )
     ]
@@ -55,7 +56,27 @@ async def test_words_in_the_thread_are_for_the_customer(front: Floor) -> None:
         (" // he is angry", "note", "he is angry"),
         ("note: he is angry", "note", "he is angry"),
         ("NOTE:he is angry\ntwice", "note", "he is angry\ntwice"),
+        ("*note:* he is angry", "note", "he is angry"),
+        ("_note:_ he is angry", "note", "he is angry"),
+        ("*Note*: he is *angry*", "note", "he is *angry*"),
+        ("`//` he is angry", "note", "he is angry"),
+        ("&gt; note: he is &lt;angry&gt;", "note", "he is <angry>"),
+        ("• note: he is angry", "note", "he is angry"),
+        ("- // he is angry", "note", "he is angry"),
+        ("1. note: he is angry", "note", "he is angry"),
+        ("note：he is angry", "note", "he is angry"),
+        ("ｎｏｔｅ：he is angry", "note", "he is angry"),
+        ("\u200bnote: he is angry", "note", "he is angry"),
+        ("\ufeff\u2060/\u200b/ he is angry", "note", "he is angry"),
+        ("note - he is angry", "note", "he is angry"),
+        (" /note he is angry", "note", "he is angry"),
+        (":lock: note: he is angry", "note", "he is angry"),
+        (":note: he is angry", "note", "he is angry"),
+        ("<@U0BEN1|Ben Okri> note: he is angry", "note", "he is angry"),
+        ("<@U0BOT> *note:* he is angry", "note", "he is angry"),
         ("notes: none", "message", "notes: none"),
+        ("note-taking is on", "message", "note-taking is on"),
+        ("<https://shop.example/|note: x>", "message", "note: x (https://shop.example/)"),
         ("see https://shop.example//x", "message", "see https://shop.example//x"),
         ("please note: closed", "message", "please note: closed"),
     ],
@@ -80,7 +101,7 @@ async def test_files_go_with_the_words(front: Floor) -> None:
     await front.shop.told(shared)
     (act,) = front.acts
     (file,) = act.attachments
-    assert (act.text, act.place, file.name, file.size) == ("Your label", place, "label.pdf", 4)
+    assert (act.text, act.handoff, file.name, file.size) == ("Your label", "h_1", "label.pdf", 4)
     assert await front.desk.fetch(file, limit=10) == b"%PDF"
 
 
@@ -116,10 +137,10 @@ async def test_who_nobody_knows_soon_is_named_by_their_id_alone(
 
 @pytest.mark.parametrize("kind", ["claim", "return", "resolve"])
 async def test_a_button_is_an_act(front: Floor, kind: str) -> None:
-    place = await front.open()
+    await front.open()
     assert await front.shop.told(front.press(f"desk:{kind}", at="1700000009.000001")) == 200
     id = f"{events.TEAM}.h_1.{kind}.{front.root().ts}.{ANA}.1700000009.000001"
-    assert front.acts == [Act(id, NAMED, kind, place=place, handoff="h_1")]  # type: ignore[arg-type]
+    assert front.acts == [Act(id, NAMED, kind, handoff="h_1")]  # type: ignore[arg-type]
 
 
 async def test_a_press_need_not_wait_until_the_house_knows_the_place(front: Floor) -> None:
@@ -127,6 +148,26 @@ async def test_a_press_need_not_wait_until_the_house_knows_the_place(front: Floo
     front.house.handoffs.add("h_1")
     assert await front.shop.told(front.press("desk:claim")) == 200
     assert [act.kind for act in front.acts] == ["claim"]
+
+
+async def test_words_in_a_thread_whose_brief_is_not_out_are_the_handoffs(front: Floor) -> None:
+    front.slack.next("chat.postMessage", None, Fault("http"))
+    with pytest.raises(ChannelBusy):
+        await front.desk.send(requested())
+    front.house.handoffs.add("h_1")  # the house knows it, but not where it stands
+    assert front.thread() == []
+    assert await front.shop.told(front.words(f"{FRONT}:{front.root().ts}", "I am here")) == 200
+    assert [(act.text, act.handoff, act.place) for act in front.acts] == [("I am here", "h_1", "")]
+
+
+async def test_after_a_restart_the_place_names_the_handoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supportbot_slack.desk.INTERVAL", 0.0)
+    async with floor() as front:
+        place = await front.open()
+        await front.shop.adapter.stop()
+        await front.shop.adapter.start(context(front.inbox, files=front.files, desks=front.house))
+        assert await front.shop.told(front.words(place)) == 200
+        assert [(act.handoff, act.place) for act in front.acts] == [("", place)]
 
 
 async def test_a_repeat_of_a_press_is_the_same_act_and_a_second_press_another(front: Floor) -> None:
@@ -139,7 +180,7 @@ async def test_a_repeat_of_a_press_is_the_same_act_and_a_second_press_another(fr
 
 
 async def test_the_suggested_answer_is_sent_once_and_the_brief_says_who_chose_it(front: Floor) -> None:
-    place = await front.open(suggestion="We *refund* it & <b>apologise</b>.")
+    await front.open(suggestion="We *refund* it & <b>apologise</b>.")
     (brief,) = front.thread()
     for at in (1, 2):
         payload = front.press("desk:suggestion", brief, at=f"170000000{at}.000001")
@@ -149,7 +190,7 @@ async def test_the_suggested_answer_is_sent_once_and_the_brief_says_who_chose_it
             assert brief.blocks[-1]["elements"][0]["text"] == f"✓ Chosen by <@{ANA}>"
             brief.blocks = payload["message"]["blocks"]  # the second press was under way already
     (act,) = front.acts
-    assert (act.kind, act.place, act.text) == ("message", place, "We *refund* it & <b>apologise</b>.")
+    assert (act.kind, act.handoff, act.text) == ("message", "h_1", "We *refund* it & <b>apologise</b>.")
     assert brief.metadata["event_payload"] == {"id": "o-1.brief"}
 
 
@@ -306,10 +347,10 @@ async def test_who_changes_what_the_customer_has_is_told_so_once(front: Floor) -
 
 async def test_nobody_is_told_of_a_note_a_preview_or_another_thread(front: Floor) -> None:
     place = await front.open()
-    note, said = front.words(place, "note: hm"), front.words(place, "Look: https://shop.example/")
+    note, said = front.words(place, "• *note:* hm"), front.words(place, "Look: https://shop.example/")
     talk = front.words(f"{FRONT}:1700000000.999900", "lunch?", parent_user_id=BEN)
     for event in (
-        events.edited(note, "note: hmm"),
+        events.edited(note, "• *note:* hmm"),
         events.unfurled(said),
         events.edited(talk, "dinner?"),
         events.deleted(talk),
@@ -325,12 +366,12 @@ async def test_nobody_is_told_of_a_note_a_preview_or_another_thread(front: Floor
 async def test_each_desk_of_an_app_has_its_own_acts(front: Floor) -> None:
     place = await front.open()
     there = await front.shop.desks["billing"].send(requested(id="o-9", handoff="h_2", desk="billing"))
-    front.house.places.add(("billing", there))
+    front.house.handoffs.add("h_2")
     await front.shop.told(front.words(there, "for billing", user=BEN))
     await front.shop.told(front.words(place, "for front"))
-    assert [(desk, act.text, act.place) for desk, act in front.house.acts] == [
-        ("billing", "for billing", there),
-        ("front", "for front", place),
+    assert [(desk, act.text, act.handoff) for desk, act in front.house.acts] == [
+        ("billing", "for billing", "h_2"),
+        ("front", "for front", "h_1"),
     ]
 
 

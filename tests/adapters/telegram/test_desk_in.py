@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from supportbot.errors import FileTooLarge, StoreBusy, StoreFull
+from supportbot.errors import ChannelBusy, FileTooLarge, StoreBusy, StoreFull
 from supportbot.testing.telegram import updates
 from supportbot.testing.telegram.parts import entity
+from supportbot.testing.telegram.server import RESET_AFTER_ACCEPTING, Fault
 from supportbot.types import Act, Attachment, User
 from supportbot_telegram.tasks import Tasks
 
@@ -76,11 +77,11 @@ async def test_a_handoff_from_the_request_to_its_end(mode: str) -> None:
             written("// angry, be nice", place),
             press("resolve", place, brief.message_id),
         )
-        assert [(desk, act.kind, act.text, act.place, act.agent) for desk, act in acts] == [
-            ("front", "claim", "", place, AGENT),
-            ("front", "message", "On its way!", place, AGENT),
-            ("front", "note", "angry, be nice", place, AGENT),
-            ("front", "resolve", "", place, AGENT),
+        assert [(desk, act.kind, act.text, act.handoff, act.agent) for desk, act in acts] == [
+            ("front", "claim", "", "h_3f9c2a77", AGENT),
+            ("front", "message", "On its way!", "h_3f9c2a77", AGENT),
+            ("front", "note", "angry, be nice", "h_3f9c2a77", AGENT),
+            ("front", "resolve", "", "h_3f9c2a77", AGENT),
         ]
         await shop.until(lambda: len(shop.fake.answers) == 2)
         assert [one.text for one in shop.fake.answers] == ["Claiming…", "Resolving…"]
@@ -89,9 +90,9 @@ async def test_a_handoff_from_the_request_to_its_end(mode: str) -> None:
 async def test_each_group_is_its_own_desk(shop: Shop) -> None:
     one, two = await opened_handoff(shop, "front"), await opened_handoff(shop, "second", id="o-9", handoff="h_two")
     acts = await taken(shop, written("here", one), written("there", two, SECOND))
-    assert [(desk, act.text, act.place) for desk, act in acts] == [
-        ("front", "here", one),
-        ("second", "there", two),
+    assert [(desk, act.text, act.handoff) for desk, act in acts] == [
+        ("front", "here", "h_3f9c2a77"),
+        ("second", "there", "h_two"),
     ]
     assert {sent.chat_id for sent in shop.fake.sent} == {GROUP, SECOND}
 
@@ -108,6 +109,25 @@ async def test_each_group_is_its_own_desk(shop: Shop) -> None:
         ("//check the stock", "note", "check the stock", ""),
         ("  // check", "note", "check", ""),
         ("Note: check", "note", "check", ""),
+        ("note：check", "note", "check", ""),
+        ("ｎｏｔｅ：check", "note", "check", ""),
+        ("／／check", "note", "check", ""),
+        ("*note:* check", "note", "check", ""),
+        ("__Note__: check", "note", "check", ""),
+        ("`//` check", "note", "check", ""),
+        ("> note: check", "note", "check", ""),
+        ("• note: check", "note", "check", ""),
+        ("1. // check", "note", "check", ""),
+        ("🔒 note: check", "note", "check", ""),
+        ("@ana note: check", "note", "check", ""),
+        ("\u200bnote: check", "note", "check", ""),
+        ("\ufeff\u2060/\u200b/ check", "note", "check", ""),
+        ("\u200b/note check", "note", "check", ""),
+        ("/note: check", "note", "check", ""),
+        ("note - check", "note", "check", ""),
+        ("notes: none", "message", "notes: none", ""),
+        ("note-taking is on", "message", "note-taking is on", ""),
+        ("please note: closed", "message", "please note: closed", ""),
         ("/note check", "note", "check", ""),
         ("/claim", "claim", "", ""),
         ("/release@support_bot", "release", "", ""),
@@ -120,7 +140,14 @@ async def test_each_group_is_its_own_desk(shop: Shop) -> None:
 async def test_what_is_typed_in_a_topic(shop: Shop, text: str, kind: str, words: str, to: str) -> None:
     place = await opened_handoff(shop)
     ((_, act),) = await taken(shop, written(text, place))
-    assert (act.kind, act.text, act.to, act.place) == (kind, words, to, place)
+    assert (act.kind, act.text, act.to, act.handoff) == (kind, words, to, "h_3f9c2a77")
+
+
+async def test_a_note_may_begin_with_a_colleague_who_has_no_username(shop: Shop) -> None:
+    place, text = await opened_handoff(shop), "🙂 Ana note: check"
+    called = {**entity("text_mention", text, "🙂 Ana"), "user": agent()}
+    ((_, act),) = await taken(shop, written(text, place, entities=[called]))
+    assert (act.kind, act.text) == ("note", "check")
 
 
 async def test_formatting_that_an_agent_chose_is_kept(shop: Shop) -> None:
@@ -166,7 +193,33 @@ async def test_a_press_on_a_message_too_old_to_be_seen_counts(shop: Shop) -> Non
     place = await opened_handoff(shop)
     old = updates.callback_on_old(f"|return|{place}", 5, forum())
     ((_, act),) = await taken(shop, old)
-    assert (act.kind, act.place) == ("return", place)
+    assert (act.kind, act.handoff) == ("return", "h_3f9c2a77")
+
+
+# --- before the house knows the place -------------------------------------------------------------------------
+
+
+async def test_words_in_a_topic_whose_brief_is_not_out_are_the_handoffs(shop: Shop) -> None:
+    shop.fake.always("sendMessage", Fault())
+    shop.house.handoffs.add("h_3f9c2a77")  # the house knows it, but not where it stands
+    with pytest.raises(ChannelBusy):
+        await shop.desks["front"].send(requested())
+    (place,) = shop.fake._book.chats[GROUP].forum
+    acts = await taken(shop, written("I am here", str(place)), press("claim", str(place)))
+    assert [(act.kind, act.text, act.handoff, act.place) for _, act in acts] == [
+        ("message", "I am here", "h_3f9c2a77", ""),
+        ("claim", "", "h_3f9c2a77", ""),
+    ]
+
+
+async def test_words_in_a_topic_whose_answer_was_lost_are_the_handoffs(shop: Shop) -> None:
+    shop.house.handoffs.add("h_3f9c2a77")
+    shop.fake.next("createForumTopic", RESET_AFTER_ACCEPTING)
+    with pytest.raises(ChannelBusy):
+        await shop.desks["front"].send(requested())
+    (place,) = shop.fake._book.chats[GROUP].forum
+    ((_, act),) = await taken(shop, written("I am here", str(place)))
+    assert (act.text, act.handoff) == ("I am here", "h_3f9c2a77")
 
 
 # --- no acts -------------------------------------------------------------------------------------------------
@@ -219,9 +272,39 @@ async def test_a_topic_that_may_be_anybodys_holds_up_the_others_only_for_a_momen
     answer = {"reply_to_message": updates.message(forum(), agent(), text="pizza?")}
     assert await taken(shop, written("pasta!", "900", **answer)) == []
     assert shop.house.asked == 6 and shop.logged("telegram.desk_unknown_topic")
+    assert await taken(shop, written("and cake!", "900", **answer)) == []
+    assert shop.house.asked == 7, "the next words in that topic hold up nobody"
+    assert [json.loads(content)["message"]["text"] for _, content, _ in shop.inbox.aside] == [
+        "pasta!",
+        "and cake!",
+    ]
     number = shop.fake.add(written("to the customer", await shop.desks["front"].send(requested())))
     await shop.until(lambda: shop.house.asked >= 16)
     assert number in shop.fake.pending, "in a topic of ours an act is never given up"
+
+
+async def test_words_in_a_topic_left_by_a_kill_are_set_aside_and_their_writer_is_told(shop: Shop) -> None:
+    """The process ended between the topic and its brief: nobody knows whose the topic was."""
+    place = await shop.desks["front"].send(requested())
+    front = shop.desks["front"]
+    front._handoffs.clear(), front._ours.clear(), front._made.clear()
+    shop.house.error = StoreBusy("a handoff is on its way")
+    first, second = (
+        shop.fake.add(written(text, place, creator=updates.bot())) for text in ("Hello", "Are you there?")
+    )
+    behind = shop.fake.add(updates.text("Where is my parcel?"))
+    assert await shop.fake.delivered(behind)
+    assert [id for id, _, _ in shop.inbox.aside] == [f"update.{first}", f"update.{second}"]
+    assert "not known for half a minute" in shop.inbox.aside[0][2] and shop.house.asked == 7
+    assert [message.text for message in shop.inbox.messages] == ["Where is my parcel?"]
+    await shop.until(lambda: in_topic(shop, place)[-1].text == "Not sent: no handoff stands in this topic.")
+
+
+async def test_a_full_store_sets_nothing_aside(shop: Shop) -> None:
+    shop.house.error = shop.inbox.error = StoreBusy("the disk does not answer")
+    number = shop.fake.add(written("Hello", "900", creator=updates.bot()))
+    await shop.until(lambda: shop.house.asked >= 10)
+    assert number in shop.fake.pending and shop.inbox.aside == []
 
 
 async def test_an_unknown_topic_is_nobodys_and_changes_nothing(shop: Shop) -> None:
@@ -260,7 +343,7 @@ async def test_who_reaches_nobody_is_told(shop: Shop, text: str, more: dict[str,
 
 async def test_an_edit_is_told_once_to_its_writer_and_is_no_act(shop: Shop) -> None:
     place = await opened_handoff(shop)
-    first, note = written("It is 5 euros", place), written("// secret", place)
+    first, note = written("It is 5 euros", place), written("• note: secret", place)
     await taken(shop, first, note)
 
     def edited(update: dict[str, Any], text: str) -> dict[str, Any]:

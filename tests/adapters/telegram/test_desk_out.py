@@ -450,6 +450,35 @@ async def test_twenty_messages_go_at_once_and_the_next_waits_for_its_place(
     assert loop.time() - began >= 0.19
 
 
+async def test_messages_that_belong_together_find_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supportbot_telegram.desk.WINDOW", 0.2)
+    pace, loop = Pace(), asyncio.get_running_loop()
+    began = loop.time()
+    await pace.turn(18)
+    await pace.turn(2)
+    assert loop.time() - began < 0.15
+    await pace.turn(3)
+    assert loop.time() - began >= 0.19
+    await pace.turn(17)
+    assert loop.time() - began < 0.35, "there is room for seventeen beside the three"
+
+
+async def test_a_topic_is_made_only_when_its_brief_has_room(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supportbot_telegram.desk.WINDOW", 60.0)
+    desk = shop.desks["front"]
+    await desk._pace.turn(19)
+    with pytest.raises(ChannelBusy) as caught:
+        await desk.send(requested())
+    assert caught.value.retry_after and caught.value.retry_after > 30
+    assert shop.called("createForumTopic") == []
+    desk._pace._times.clear()
+    await desk._pace.turn(18)
+    place = await desk.send(replace(requested(), attempt=1))
+    assert len(in_topic(shop, place)) == 2, "the brief has its two turns"
+    with pytest.raises(ChannelBusy):
+        await desk.send(said("Hello", place))
+
+
 async def test_a_burst_of_handoffs_stays_within_what_the_group_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened({}, desks={"front": GROUP}, fake={"limits": True}) as shop:
         desk = shop.desks["front"]

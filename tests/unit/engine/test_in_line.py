@@ -14,7 +14,19 @@ from supportbot.engine.handing import ANSWER, ROUTE, UNDELIVERED, UNPLACED
 from supportbot.engine.settling import BACK_TO_BOT, LEAVE_CONTACT, expected_wait
 from supportbot.engine.terms import AgentTerms, DeskTerms, HandoffTerms
 from supportbot.hours import Hours
-from supportbot.types import Action, Attachment, Event, Place, Post, TakePlace, User
+from supportbot.types import (
+    Action,
+    Attachment,
+    Event,
+    Hit,
+    ModelAnswer,
+    ModelFailed,
+    Place,
+    Post,
+    SearchResult,
+    TakePlace,
+    User,
+)
 
 CONTACT = """
 flow: leave_contact
@@ -147,6 +159,29 @@ def test_a_wait_is_measured_only_from_enough_of_the_past_and_in_open_time() -> N
     assert expected_wait(((0.0, 60.0),) * 5, None) == 60.0
     over_the_weekend = (FRIDAY_NIGHT, MONDAY_MORNING + 300.0)
     assert expected_wait((over_the_weekend,) * 5, OFFICE) == 300.0
+
+
+def test_the_model_may_write_the_summary_and_a_reply() -> None:
+    talk = chat(brief="model")
+    talk.say("My lamp flickers every evening", results=[answer("Try another bulb.")])
+    written = answer('{"summary": "Her lamp flickers.", "reply": "Which lamp is it?"}')
+    played = talk.say("/human", results=[written])
+    assert [request.purpose for request in played.asked] == ["brief"] and played.asked[0].schema is not None
+    data = played.outcome.posts[0].data
+    assert (data["summary"], data["suggestion"]) == ("Her lamp flickers.", "Which lamp is it?")
+    assert "every evening" in played.asked[0].messages[-1].content and played.asked[0].messages[0].role == "system"
+
+
+@pytest.mark.parametrize("written", [answer("no JSON"), answer('{"summary": 1}'), ModelFailed("timeout", "late")])
+def test_without_it_summary_and_reply_come_from_the_conversation_and_the_articles(written: Any) -> None:
+    talk = chat(brief="model")
+    talk.bot = replace(talk.bot, has_articles=True)
+    found = SearchResult((Hit("bulbs.md", "Bulbs", "Use an E27 bulb.", 0.9),))
+    talk.say("Which bulb does my lamp take?", results=[SearchResult(()), answer("Hm.")])
+    extract = ModelAnswer("> Use an E27 bulb.", (), "offline")
+    played = talk.say("/human", results=[written, found, extract])
+    data = played.outcome.posts[0].data
+    assert data["suggestion"] == "> Use an E27 bulb." and "Which bulb" in data["summary"]
 
 
 # --- the ways out --------------------------------------------------------------------------------------------
