@@ -95,7 +95,7 @@ async def test_a_mark_or_a_name_alone_is_nothing(front: Floor, text: str) -> Non
 
 
 async def test_files_go_with_the_words(front: Floor) -> None:
-    place = await front.open()
+    await front.open()
     about = front.slack.add_file(b"%PDF", "label.pdf", "application/pdf", user=ANA)
     shared = events.file_share([about], "Your label", user=ANA, channel=FRONT, thread_ts=front.root().ts, **OURS)
     await front.shop.told(shared)
