@@ -15,7 +15,7 @@ from supportbot.testing.helpdesk.core import AGENT, BOT, COLLEAGUE, NAMES, Chang
 from supportbot.types import Address, User
 from supportbot.types.desks import ActKind
 from supportbot_helpdesk import HelpdeskAdapter
-from supportbot_helpdesk.words import from_html
+from supportbot_helpdesk.fromhtml import from_html
 
 PATH = "/webhook/contract"
 FAULTS: Mapping[Failure, Fault] = {

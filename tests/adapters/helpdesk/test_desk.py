@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from helpdesk_house import BRIEF, House, opened, row
 
-from supportbot.errors import ChannelBusy, StoreBusy
+from supportbot.errors import ChannelBusy, ChannelRefused, StoreBusy
 from supportbot.testing.adapter_stage import error_of
-from supportbot.testing.helpdesk import FakeChatwoot
+from supportbot.testing.helpdesk import FakeChatwoot, FakeZendesk
 from supportbot.testing.helpdesk.core import AGENT, BOT, Fault
 
 
@@ -160,6 +160,33 @@ async def test_a_ticket_whose_place_is_not_known_yet_is_waited_for(house: House)
     assert await house.fake.deliver(house.fake.again(delivery)) == 503
     assert house.fake.deliveries[-1].seconds < 5, "the helpdesk has given up by then"
     house.desks.error = None
+
+
+async def test_a_handoff_that_comes_again_gets_a_new_ticket_if_its_own_is_gone(house: House) -> None:
+    ticket = await handed_over(house)
+    del house.fake.tickets[ticket]
+    again = row("handoff.requested", "C", id="o-again", reopened=True, place=str(ticket), **BRIEF)
+    house.fake.loses_next_post = house.fake.preset == "zendesk"  # the others make no difference to a lost answer
+    if house.fake.loses_next_post:
+        await error_of(house.desk.send(again))
+    place = await house.desk.send(replace(again, attempt=1))
+    (made,) = house.fake.tickets
+    assert place == str(made) != str(ticket)
+    assert "lamp of order 17" in " ".join(house.fake.texts(made, public=False))
+    assert await house.desk.send(replace(again, place=place, attempt=2)) == place and len(house.fake.tickets) == 1
+    lost = row("handoff.message", "C", place=str(ticket), text="Hello?", **{"from": {"role": "customer"}})
+    error = await error_of(house.desk.send(lost))
+    assert isinstance(error, ChannelRefused) and "gone" in str(error)
+
+
+async def test_a_ticket_that_is_closed_for_good_is_followed_by_a_new_one() -> None:
+    fake = FakeZendesk()
+    async with opened(fake) as house:
+        ticket = await handed_over(house)
+        fake.closed.add(ticket)
+        again = row("handoff.requested", "C", id="o-again", reopened=True, place=str(ticket), **BRIEF)
+        place = await house.desk.send(replace(again, attempt=1))
+        assert place != str(ticket) and int(place) in fake.tickets
 
 
 async def test_what_agents_write_before_the_brief_has_come_goes_to_the_handoff(house: House) -> None:

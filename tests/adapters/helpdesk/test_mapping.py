@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,22 +13,25 @@ from typing import Any
 
 import httpx2
 import pytest
-from helpdesk_house import House, opened, reply, row
+from helpdesk_house import BRIEF, FACTS, House, opened, reply, row
 
-from supportbot.errors import ChannelRefused, ConfigError, FileTooLarge, UsageError
+from supportbot.errors import ChannelBusy, ChannelError, ChannelRefused, ConfigError, FileTooLarge, UsageError
 from supportbot.testing.adapter_stage import context, error_of, served
 from supportbot.testing.fake_inbox import FakeDesks, FakeInbox
 from supportbot.testing.helpdesk import FakeChatwoot, FakeZendesk
+from supportbot.testing.helpdesk.core import AGENT, BOT
 from supportbot.testing.receiver import Answer, Receiver, signed_headers
 from supportbot.types import Attachment
+from supportbot.web import egress
 from supportbot_helpdesk import HelpdeskAdapter
 from supportbot_helpdesk.checking import findings, try_mapping
+from supportbot_helpdesk.fromhtml import from_html
 from supportbot_helpdesk.inbound import holds, search
 from supportbot_helpdesk.mapping import Signature
 from supportbot_helpdesk.reading import parse, preset, presets
 from supportbot_helpdesk.requests import filled, path
 from supportbot_helpdesk.signatures import Unsigned, verify
-from supportbot_helpdesk.words import escaped, from_html, rendered
+from supportbot_helpdesk.words import brief, escaped, rendered, said
 
 TINY = Path(__file__).parent / "tiny.yaml"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -45,7 +49,9 @@ class Api(Receiver):
 
 
 @asynccontextmanager
-async def tiny(**options: Any) -> AsyncIterator[tuple[HelpdeskAdapter, Api, FakeInbox, FakeDesks, str]]:
+async def tiny(
+    *, reach: bool = False, **options: Any
+) -> AsyncIterator[tuple[HelpdeskAdapter, Api, FakeInbox, FakeDesks, str]]:
     async with Api() as api:
         given = {
             "mapping": str(TINY),
@@ -57,7 +63,8 @@ async def tiny(**options: Any) -> AsyncIterator[tuple[HelpdeskAdapter, Api, Fake
         adapter = HelpdeskAdapter("help", given | options)
         adapter.desk("tickets", {"queue": 8})
         inbox, desks = FakeInbox(), FakeDesks()
-        await adapter.start(context(inbox, desks=desks))
+        more = {"http": lambda private, most, **_: egress.client(True, most=most)} if reach else {}
+        await adapter.start(context(inbox, desks=desks, **more))
         async with served(adapter) as url:
             yield adapter, api, inbox, desks, f"{url}/webhook/help"
         await adapter.stop()
@@ -337,6 +344,91 @@ def test_html_becomes_the_words_that_people_read() -> None:
     assert "On Monday you wrote" in words and from_html("plain < text") == "plain < text"
 
 
+@pytest.mark.parametrize("markup", ["html", "markdown", "plain"])
+@pytest.mark.parametrize("limit", [2_000, 20_000, 60_000])
+def test_nothing_is_longer_than_the_helpdesk_takes(markup: Any, limit: int) -> None:
+    loud = "<\"'&*_" * 20_000
+    big = {
+        "summary": loud,
+        "why": loud,
+        "detail": "'" + loud,
+        "tried": [loud] * 60,
+        "suggestion": loud,
+        "slots": {f"k{at}": loud for at in range(300)},
+        "earlier": [{"channel": "c", "summary": loud, "outcome": "o"}] * 50,
+        "customer": {"id": loud, "name": loud},
+        "identity": {"verified": True, "name": loud},
+        "transcript": [{"role": "user", "text": loud}] * 40,
+    }
+    for data in (big, *({**BRIEF, key: value} for key, value in big.items())):
+        made = brief({**FACTS, **data}, markup, limit)
+        assert len(made) <= limit and "h_1x2y3z" in made.replace("\\", "")
+    small = brief({**FACTS, **BRIEF}, markup, limit)
+    assert "It is" in small and "Offered a replacement" in small and "left out" not in small
+    for text in (loud, loud[:limit], "x" * limit, "x" * (limit * 2)):
+        assert limit * 0.9 < len(said("Ada", text, markup, limit)) <= limit
+    assert "\u2026" not in said("Ada", "x" * (limit - 40), markup, limit)
+
+
+async def test_a_long_note_or_reply_fits_into_a_zendesk_comment() -> None:
+    async with opened(FakeZendesk()) as house:
+        ticket = await house.fake.customer_writes("Hello")
+        whom = {"from": {"role": "customer", "id": "u", "name": "Ada"}}
+        csv = '"",' * 6600
+        await house.desk.send(row("handoff.message", "C", place=str(ticket), text=csv, **whom))
+        await house.desk.send(row("handoff.note", "C", id="o-2", place=str(ticket), by="Ben", note="<" * 60_000))
+        await house.adapter.send(reply(str(ticket), '"' * house.adapter.capabilities.text_limit))
+        assert [len(text) > 50_000 for text in house.fake.texts(ticket, public=False)] == [True, True]
+        assert len(house.fake.texts(ticket, by=BOT)) == 1
+
+
+def test_words_after_something_that_nobody_closed_do_not_vanish() -> None:
+    for source in (
+        "<head><title>x</title><body><p>Hello</p>",
+        "<p>a</p><title>b<p>Hello</p>",
+        "<p>5 <template> x</p><p>Hello</p>",
+        "<script>x<p>Hello</p>",
+        "<!-- x <p>Hello</p>",
+        '<a href="x <p>Hello</p>',
+        "<style>p{}</STYLE ><p>Hello",
+    ):
+        assert "Hello" in from_html(source), source
+    assert from_html("<title>b</title><p>Hello</p>") == "Hello"
+    assert from_html("<!DOCTYPE html><!-- > <b> --><p>a &lt;b&gt; &#8364; &#" + "9" * 5000 + ";</p>").startswith(
+        "a <b> €"
+    )
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a ",
+        "</",
+        "<",
+        "<!",
+        "<!--",
+        "<?",
+        "&#",
+        "&",
+        "<a>x",
+        "<script>",
+        "<title>",
+        "<a href=",
+        '<a "',
+        "<a '\"",
+        "<p>",
+        " ",
+        '"',
+        "<a b=\"'",
+        "\u0130<title>",
+    ],
+)
+def test_hostile_html_takes_no_longer_than_other_text(piece: str) -> None:
+    began = time.process_time()
+    from_html(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - began < 3, "a second or so for a million characters; quadratic is hours"
+
+
 def test_markdown_of_the_bot_is_safe_html_and_words_of_others_are_only_words() -> None:
     made = rendered(
         "**Yes** <img src=x onerror=y> [a](javascript:x) ![p](https://x.example/p.png)\n\n| a |\n|---|\n| b |",
@@ -355,7 +447,7 @@ def test_markdown_of_the_bot_is_safe_html_and_words_of_others_are_only_words() -
 
 
 async def test_a_file_is_fetched_with_our_credentials_only_from_the_helpdesk_itself() -> None:
-    async with Receiver() as elsewhere, tiny() as (adapter, api, _, _, _):
+    async with Receiver() as elsewhere, tiny(reach=True) as (adapter, api, _, _, _):
         elsewhere.always(Answer(200, body=b"content"))
         api.next(Answer(302, {"location": f"http://127.0.0.1:{elsewhere.port}/blob"}))
         file = Attachment("a.png", ref=f"http://127.0.0.1:{api.port}/files/1")
@@ -368,3 +460,113 @@ async def test_a_file_is_fetched_with_our_credentials_only_from_the_helpdesk_its
         api.always(Answer(200, body=b"x" * 200))
         assert isinstance(await error_of(adapter.fetch(file, limit=100)), FileTooLarge)  # type: ignore[arg-type]
         assert await adapter.fetch(file, limit=200) == b"x" * 200
+
+
+async def test_a_file_in_the_operators_network_is_read_from_the_helpdesk_alone() -> None:
+    async with Receiver() as elsewhere, tiny() as (adapter, api, _, _, _):
+        other = f"http://127.0.0.1:{elsewhere.port}"
+        api.always(Answer(200, body=b"x"))
+        for ref in (f"{api.url}/files/1", "/files/1", f"@127.0.0.1:{elsewhere.port}/x", "files/ü 1"):
+            assert await adapter.fetch(Attachment("a", ref=ref), limit=9) == b"x"
+        bad = ("http://[::1/x", "http://\0/", "file:///etc/passwd", "javascript:alert(1)", "http://exa mple/")
+        for ref in (f"{other}/x", f"//127.0.0.1:{elsewhere.port}/x", *bad):
+            assert isinstance(await error_of(adapter.fetch(Attachment("a", ref=ref), limit=9)), ChannelError), ref  # type: ignore[arg-type]
+        for location in (f"{other}/x", "http://[::1/x", "ftp://x/y"):
+            api.always(Answer(302, {"location": location}))
+            error = await error_of(adapter.fetch(Attachment("a", ref="/files/1"), limit=9))  # type: ignore[arg-type]
+            assert type(error) is ChannelRefused, location
+        assert elsewhere.ledger == []
+
+
+async def test_a_file_may_be_as_large_as_its_reader_takes() -> None:
+    async with tiny(body_limit="10KB") as (adapter, api, _, _, _):
+        api.always(Answer(200, body=b"x" * 200_000))
+        assert len(await adapter.fetch(Attachment("a", ref="/files/1"), limit=300_000)) == 200_000
+
+
+# --- answers that are none -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"<html>We will be back soon</html>", b'"We will be back soon"'])
+async def test_a_page_about_maintenance_is_no_success(body: bytes) -> None:
+    async with tiny() as (adapter, api, _, _, _):
+        api.always(Answer(200, body=body))
+        for sent in (
+            adapter.send(reply("K-1", "Your refund is done.")),
+            adapter.desks[0].send(row("handoff.requested", "C")),
+        ):
+            assert type(await error_of(sent)) is ChannelBusy
+        api.always(Answer(200, {"content-type": "text/html"}, b"<p>We will be back soon</p>"))
+        note = row("handoff.note", "C", place="K-1", by="Ben", note="He has moved.")
+        assert type(await error_of(adapter.desks[0].send(note))) is ChannelBusy
+        api.always(Answer(200, body=b""))
+        assert await adapter.desks[0].send(note) == ""
+
+
+# --- set-ups that would fail ---------------------------------------------------------------------------------------
+
+
+def test_a_desk_without_what_its_tickets_need_is_told_at_the_start() -> None:
+    given = {"preset": "chatwoot", "url": "https://x.example", "secrets": ["s"], "token": "t"}
+    with pytest.raises(UsageError, match=r"^channel: a desk needs channels\.help\.inbox, which is missing: .*API"):
+        HelpdeskAdapter("help", given).desk("tickets", {})
+    with pytest.raises(UsageError, match=r"channels\.help\.agent_token"):
+        HelpdeskAdapter("help", given).desk("tickets", {"inbox": 3})
+    HelpdeskAdapter("help", given | {"agent_token": "a"}).desk("tickets", {"inbox": 3})
+
+
+def test_a_change_that_has_no_id_is_a_finding() -> None:
+    source = GOOD.replace('delivery: headers."webhook-id"\n', "") + (
+        "  - name: it is done\n"
+        "    body: {what: note, case: K-1, by: a, done: true, note: {id: 3, words: x}}\n"
+        "    expect: {is: [agent.message, resolved]}\n"
+    )
+    assert findings(parse(source.encode(), "x")) == []
+    (told,) = findings(
+        parse(
+            source.replace(
+                "    is: [agent.message, resolved]\n", "    is: resolved\n    fields: {id: body.event}\n", 1
+            )
+            .replace("expect: {is: [agent.message, resolved]}", "expect: {is: resolved}")
+            .encode(),
+            "x",
+        )
+    )
+    assert told.startswith("sample 'it is done': neither `fields.id` nor `delivery`")
+
+
+async def test_a_header_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        GOOD.replace('headers: {X-Queue: "{{ options.queue }}"}', 'headers: {X-Who: "{{ customer.name }}"}')
+    )
+    async with tiny(mapping=str(mine)) as (adapter, api, _, _, _):
+        made = row("handoff.requested", "C", customer={"id": "u", "name": "Zo\u00eb"})
+        error = await error_of(adapter.desks[0].send(made))
+        assert type(error) is ChannelRefused and "X-Who" in str(error) and "ASCII" in str(error)
+        assert api.ledger == []
+
+
+async def test_chatwoots_other_inboxes_belong_to_others() -> None:
+    async with opened(FakeChatwoot(), bot_inbox=77) as house:
+        await house.fake.customer_writes("A question for the sales bot")
+        assert house.said == []
+    async with opened(FakeChatwoot(), bot_inbox=5) as house:
+        await house.fake.customer_writes("Where is my lamp?")
+        assert house.said == [("message", "Where is my lamp?")]
+
+
+async def test_a_handoff_takes_a_zendesk_ticket_from_the_bot_also_without_a_group() -> None:
+    async with opened(FakeZendesk(), group="") as house:
+        ticket = await house.fake.customer_writes("I want a human")
+        await house.fake.set_assignee(house.fake.tickets[ticket], BOT, AGENT)
+        await house.adapter.send(row("handoff.requested", str(ticket)))
+        await house.settle()
+        assert house.fake.tickets[ticket].assignee is None
+
+
+async def test_a_zendesk_comment_that_is_only_a_file_is_not_passed_over() -> None:
+    async with opened(FakeZendesk()) as house:
+        ticket = await house.fake.customer_writes("")
+        await house.fake.agent_replies(ticket, "")
+        assert [kind for kind, text in house.said if "file" in text] == ["message", "human.message"]

@@ -134,6 +134,23 @@ def test_out_of_hours_the_customer_is_told_when_somebody_is_there_and_the_deadli
     assert talk.handoff.ceiling == MONDAY_MORNING + 3600, "the bot does not come back before anybody could"
 
 
+@pytest.mark.parametrize(
+    ("asked", "opens"),
+    [
+        (datetime(2026, 3, 27, 20, 0, tzinfo=UTC), datetime(2026, 3, 30, 7, 0, tzinfo=UTC)),  # summer time begins
+        (datetime(2026, 10, 23, 20, 0, tzinfo=UTC), datetime(2026, 10, 26, 8, 0, tzinfo=UTC)),  # and ends
+    ],
+)
+def test_over_a_weekend_on_which_the_clocks_change_it_is_still_nine_on_monday(
+    asked: datetime, opens: datetime
+) -> None:
+    talk = chat(desks=(DeskTerms("front", hours=OFFICE, deadline=1800.0),))
+    talk.now = asked.timestamp()
+    (text,) = talk.say("/human").texts
+    assert "on Monday at 09:00" in text
+    assert talk.handoff is not None and talk.handoff.deadline == opens.timestamp() + 1800
+
+
 def test_a_flow_that_has_told_its_own_words_is_only_added_to() -> None:
     talk = chat(DAMAGED, PHOTO)
     assert talk.say("it is broken").texts == ["A colleague looks at it.", "Which part is it?"]
