@@ -34,12 +34,14 @@ from supportbot_helpdesk.door import HelpdeskDoor
 from supportbot_helpdesk.echoes import Echoes
 from supportbot_helpdesk.outbound import Outbound, blank
 from supportbot_helpdesk.requests import Api
-from supportbot_helpdesk.settings import Settings, desk_options, settings
-from supportbot_helpdesk.words import rendered
+from supportbot_helpdesk.settings import Settings, desk_options, lacking, settings
+from supportbot_helpdesk.words import rendered, written_limit
 
 __all__ = ["HelpdeskAdapter"]
 
 REDIRECTS = 3
+MOST = 1 << 40
+"""Bytes of a file that its reader's own limit leaves far below."""
 RETRY_DELAYS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 43200.0, 86400.0)
 _CAPABILITIES = Capabilities(
     events=True, humans=True, burst_wait=0.8, send_timeout=40.0, retry_delays=RETRY_DELAYS
@@ -60,7 +62,9 @@ class HelpdeskAdapter(Adapter):
         self.settings: Settings = settings(name, options)
         mapping = self.settings.mapping
         self.capabilities = replace(
-            _CAPABILITIES, text_limit=mapping.text_limit, burst_wait=self.settings.burst_wait
+            _CAPABILITIES,
+            text_limit=written_limit(mapping.markup, mapping.text_limit),
+            burst_wait=self.settings.burst_wait,
         )
         self.echoes = Echoes()
         self.outbound = Outbound(mapping, self.echoes)
@@ -68,6 +72,7 @@ class HelpdeskAdapter(Adapter):
         self.names: dict[str, str] = {}
         self.context: ChannelContext | None = None
         self._client: httpx2.AsyncClient | None = None
+        self._files: httpx2.AsyncClient | None = None
 
     def check(self) -> Sequence[str]:
         """What is wrong with the mapping, found by trying it on its samples; nothing is sent."""
@@ -82,22 +87,32 @@ class HelpdeskAdapter(Adapter):
             raise UsageError(
                 f"channel: the mapping of channels.{self.name} has no request `{missing[0]}`, which a desk needs"
             )
-        self.desks.append(HelpdeskDesk(name, self, desk_options(self.settings, options)))
+        own = desk_options(self.settings, options)
+        for option in lacking(self.settings.mapping, own):
+            about = self.settings.mapping.options[option].about
+            raise UsageError(
+                f"channel: a desk needs channels.{self.name}.{option}, which is missing{f': {about}' if about else '.'}"
+            )
+        self.desks.append(HelpdeskDesk(name, self, own))
         return self.desks[-1]
 
     async def start(self, context: ChannelContext) -> None:
         own = self.settings
         self._client = context.http(own.allow_private, most=own.body_limit * 5)
-        self._client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # a session is nobody's here
-        self.outbound.open(Api(self.name, own.url, own.mapping, self._client, hidden=own.hidden))
+        self._files = context.http(False, most=MOST, hosts=(own.url,) if own.allow_private else ())
+        for client in (self._client, self._files):
+            client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # a session is nobody's here
+        self.outbound.open(
+            Api(self.name, own.url, own.mapping, self._client, files=self._files, hidden=own.hidden)
+        )
         self.context = context
 
     async def stop(self) -> None:
         self.context = None
         self.outbound.close()
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        for client in filter(None, (self._client, self._files)):
+            await client.aclose()
+        self._client = self._files = None
 
     @classmethod
     def render(cls, reply: Reply) -> Rendering:

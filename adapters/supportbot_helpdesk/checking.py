@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from supportbot import ConfigError
-from supportbot_helpdesk.inbound import Happened, Unreadable, conversation_of, happened, is_ours, opened, text_of
+from supportbot_helpdesk.inbound import (
+    MESSAGES,
+    Delivery,
+    Happened,
+    Unreadable,
+    conversation_of,
+    happened,
+    is_ours,
+    opened,
+    search,
+    text_of,
+)
 from supportbot_helpdesk.mapping import HelpdeskMapping, Requests, Sample
 from supportbot_helpdesk.outbound import blank
 from supportbot_helpdesk.reading import preset, presets, read
@@ -61,6 +72,15 @@ def _tried(mapping: HelpdeskMapping, sample: Sample, options: Mapping[str, str])
         yield f"it is {' and '.join(words)}, but {' and '.join(sample.expect.is_)} was expected"
     elif came:
         yield from _differences(came[0], sample)
+    if any(one.word not in MESSAGES for one in came) and not _known_again(mapping, delivery):
+        yield "neither `fields.id` nor `delivery` gives an id, so the same change is taken for a repeat the next time"
+
+
+def _known_again(mapping: HelpdeskMapping, delivery: Delivery) -> bool:
+    """Whether a change can be told from the same change later."""
+    own = delivery.rule.fields if delivery.rule else mapping.fields
+    given = (search(own.id or mapping.fields.id, delivery.root), search(mapping.delivery, delivery.root))
+    return any(map(text_of, given))
 
 
 def _differences(one: Happened, sample: Sample) -> Iterator[str]:

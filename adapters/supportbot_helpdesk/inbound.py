@@ -16,13 +16,15 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from supportbot import Attachment, SupportbotError, User
+from supportbot_helpdesk.fromhtml import from_html
 from supportbot_helpdesk.mapping import EventRule, Fields, HelpdeskMapping, Person, Word
-from supportbot_helpdesk.words import from_html
 
 ID_LIMIT = 255
 NAME_LIMIT = 500
 URL_LIMIT = 4_000
 FILES_LIMIT = 20
+HTML_TIMES = 20
+"""HTML is read up to this many times as far as the words that are wanted."""
 MESSAGES = ("customer.message", "agent.message", "agent.note")
 """Words that come with text; the others are changes."""
 
@@ -172,7 +174,7 @@ class _Reader:
         found = text_of(search(expression, self._root)).replace("\0", "")
         html = self._expression("html")
         if html is True or (isinstance(html, str) and holds(html, self._root)):
-            found = from_html(found)
+            found = from_html(found[: limit * HTML_TIMES])
         return found if len(found) <= limit else found[: limit - 1] + "…"
 
     def person(self, name: str) -> User:

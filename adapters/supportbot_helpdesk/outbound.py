@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from supportbot import ChannelBusy, Outgoing, Reply
+from supportbot import ChannelBusy, ChannelRefused, Outgoing, Reply
 from supportbot_helpdesk.echoes import Echoes, Remembered, Tickets
 from supportbot_helpdesk.mapping import HelpdeskMapping
 from supportbot_helpdesk.requests import Api
-from supportbot_helpdesk.words import brief, escaped, rendered, said, subject
+from supportbot_helpdesk.words import brief, fitted, rendered, said, subject
 
 
 class Outbound:
@@ -95,15 +95,14 @@ class Outbound:
 
     async def _requested(self, desk: str, outgoing: Outgoing, ticket: str, values: Mapping[str, Any]) -> str:
         words = brief(outgoing.data, self._mapping.markup, self._mapping.text_limit)
-        if ticket:
-            await self._status("open", ticket, values)
-            await self._note(ticket, values, words)
+        if ticket and outgoing.id not in self._made and await self._opened(ticket, values, words):
             return ticket
-        values = {**values, "brief": words, "text": words}
-        ticket = self._made.get(outgoing.id, "")
+        values = {**values, "ticket": "", "brief": words, "text": words}
+        before, ticket = ticket, self._made.get(outgoing.id, "")
         if not ticket:
             values["contact"] = await self._contact(values)
-            ticket = await self._optional("find", values) if self._again(outgoing) else ""
+            if self._again(outgoing) and not before:  # what is found would be the ticket that is gone
+                ticket = await self._optional("find", values)
             ticket = ticket or await self.api.ask("create", values, on_ticket=False)
             self._made[outgoing.id] = ticket
             self.tickets.add(desk, ticket, values["handoff"]["id"])
@@ -112,6 +111,19 @@ class Outbound:
             self._noted.add(outgoing.id)
         self._made.pop(outgoing.id, None)
         return ticket
+
+    async def _opened(self, ticket: str, values: Mapping[str, Any], words: str) -> bool:
+        """Opens the ticket again; False if it is gone or the helpdesk lets nobody open it."""
+        opens = "open" in self._mapping.statuses
+        try:
+            await self._status("open", ticket, values)
+            if not opens:
+                await self._note(ticket, values, words)
+        except ChannelRefused:
+            return False
+        if opens:  # it is there, so what is refused now is the note
+            await self._note(ticket, values, words)
+        return True
 
     async def _contact(self, values: Mapping[str, Any]) -> str:
         contact = await self._optional("find_customer", values, on_ticket=False)
@@ -128,11 +140,15 @@ class Outbound:
 
     async def _common(self, outgoing: Outgoing, ticket: str, values: Mapping[str, Any]) -> str:
         data, markup = outgoing.data, self._mapping.markup
+        limit = self._mapping.text_limit
         if outgoing.kind == "handoff.message" and outgoing.reply is not None:
-            return await self._note(ticket, values, said(_speaker(data), _whole(outgoing.reply), markup))
+            words = said(_speaker(data), _whole(outgoing.reply), markup, limit)
+            return await self._note(ticket, values, words)
         if outgoing.kind == "handoff.note":
             by = _person(data.get("by")) or "A colleague"
-            return await self._note(ticket, values, said(f"{by} (note)", str(data.get("note") or ""), markup))
+            return await self._note(
+                ticket, values, said(f"{by} (note)", str(data.get("note") or ""), markup, limit)
+            )
         if outgoing.kind == "handoff.claimed" and not self._theirs(outgoing, ticket, "claimed"):
             return await self._told(ticket, values, f"{_agent(outgoing)} has taken this over.")
         if outgoing.kind == "handoff.updated":
@@ -148,7 +164,7 @@ class Outbound:
 
     async def _told(self, ticket: str, values: Mapping[str, Any], sentence: str) -> str:
         """A note in our own words; what is in it of others is escaped."""
-        return await self._note(ticket, values, escaped(sentence, self._mapping.markup))
+        return await self._note(ticket, values, fitted(sentence, self._mapping.markup, self._mapping.text_limit))
 
     async def _note(self, ticket: str, values: Mapping[str, Any], words: str) -> str:
         if self._mapping.requests.note is None:
@@ -195,8 +211,11 @@ class Outbound:
         return outgoing.attempt > 0 or outgoing.created_at < self._since
 
     def _words(self, reply: Reply | None) -> Mapping[str, str]:
-        text = reply.text if reply else ""
-        return {"text": rendered(text, self._mapping.markup), "plain": rendered(text, "plain"), "markdown": text}
+        text, markup, limit = reply.text if reply else "", self._mapping.markup, self._mapping.text_limit
+        made, plain = rendered(text, markup), rendered(text, "plain")
+        if limit and len(made) > limit:  # the house has split it, and counts no tags
+            made = fitted(plain, markup, limit)
+        return {"text": made, "plain": plain, "markdown": text}
 
     def values(self, outgoing: Outgoing, options: Mapping[str, str], ticket: str) -> dict[str, Any]:
         """What templates see; every name is always there."""

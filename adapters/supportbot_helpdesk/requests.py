@@ -1,7 +1,8 @@
 """Sends the mapping's requests, and says how the helpdesk answered.
 
 1. Where a request goes is the operator's `url` and the mapping's path; a value fills one part of the path, encoded.
-2. An answer is a success only with a 2xx, or with the statuses that the mapping names. No redirect is followed.
+2. An answer is a success only with a 2xx, or with the statuses that the mapping names, and where it must give an id
+   only if it is JSON. No redirect is followed.
 3. A request that is busy (429, 5xx, no answer) or that the operator can mend (401, 403, a redirect) is tried again
    later; what the helpdesk calls wrong, or a ticket that is gone, is not.
 4. No error shows a token, a path or a query.
@@ -134,8 +135,10 @@ def written(mapping: HelpdeskMapping, request: Request | Look, values: Mapping[s
     auth = (request.auth if isinstance(request, Request) else None) or mapping.auth
     for where, layer in (("headers", mapping.headers), (f"{place}.headers", own), ("auth.header", auth.header)):
         for name, value in filled(layer, values, where).items():
-            if _CONTROL.search(text_of(value)):
-                raise Unwritable(f"`{where}.{name}`: a header cannot have line breaks or other control characters")
+            if _CONTROL.search(text_of(value)) or not text_of(value).isascii():
+                raise Unwritable(
+                    f"`{where}.{name}`: a header has ASCII characters alone, and no line breaks; write it with `urlencode`"
+                )
             headers[name.lower()] = (name, text_of(value))
     return Written(method, target, dict(headers.values()), content)
 
@@ -160,15 +163,24 @@ class _Bearer(httpx2.Auth):
 
 
 class Api:
-    """The helpdesk's API. The client is lent: whoever made it closes it."""
+    """The helpdesk's API. The clients are lent: whoever made them closes them. `files` is for what customers name: of
+    the operator's own network it reaches the helpdesk alone."""
 
     def __init__(
-        self, name: str, url: str, mapping: HelpdeskMapping, client: httpx2.AsyncClient, *, hidden: Sequence[str]
+        self,
+        name: str,
+        url: str,
+        mapping: HelpdeskMapping,
+        client: httpx2.AsyncClient,
+        *,
+        files: httpx2.AsyncClient,
+        hidden: Sequence[str],
     ) -> None:
         self._name = name
         self._url = url
         self._mapping = mapping
         self._client = client
+        self._files = files
         self._hidden = sorted(filter(None, hidden), key=len, reverse=True)
         parts = urlsplit(url)
         self.host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
@@ -191,13 +203,17 @@ class Api:
         accepted = status in request.ok if request.ok else 200 <= status < 300
         if not accepted:
             raise self._failure(name, request.auth or self._mapping.auth, status, answer, on_ticket)
-        return self._id(request, values, name, answer)
+        given = self._id(request, values, name, answer)
+        if not given and (request.gives is not None or _is_page(answer["headers"])):
+            self._must_answer(name, answer)
+        return given
 
     async def look(self, look: Look, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """{"answer"} or {"found"}: what a thin delivery left out. Raises ChannelBusy, ChannelRefused."""
         status, answer = await self._exchange(look, values, "look", QUICK)
         if not 200 <= status < 300:
             raise self._failure("look", self._mapping.auth, status, answer, True)
+        self._must_answer("look", answer)
         return found(look, values, answer)
 
     async def content(self, url: str, values: Mapping[str, Any], limit: int) -> tuple[int, bytes, str]:
@@ -205,15 +221,17 @@ class Api:
 
         More than `limit` bytes are cut after one more.
         """
-        target = url if "://" in url else self._url + url
-        parts = urlsplit(target)
-        own = f"{parts.scheme}://{parts.netloc}" == self.host
-        auth = credentials(self._mapping.auth, values) if own else None
-        headers = {"accept": "*/*", **(filled(self._mapping.auth.header, values, "auth.header") if own else {})}
         try:
             async with asyncio.timeout(SECONDS):
-                request = self._client.build_request("GET", target, headers=headers)
-                response = await self._client.send(request, auth=auth, stream=True)
+                base = httpx2.URL(f"{self._url}/")
+                target = base.join(url)
+                if target.scheme not in ("http", "https") or not target.host:
+                    raise httpx2.InvalidURL("no address of the web")
+                own = _origin(target) == _origin(base)
+                auth = credentials(self._mapping.auth, values) if own else None
+                more = filled(self._mapping.auth.header, values, "auth.header") if own else {}
+                request = self._files.build_request("GET", target, headers={"accept": "*/*", **more})
+                response = await self._files.send(request, auth=auth, stream=True)
                 try:
                     pieces, size = [], 0
                     async for piece in response.aiter_raw():
@@ -223,12 +241,18 @@ class Api:
                             break
                 finally:
                     await response.aclose()
-        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
+                pointed = response.headers.get("location", "") if 300 <= response.status_code < 400 else ""
+                return response.status_code, b"".join(pieces), str(target.join(pointed)) if pointed else ""
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise ChannelBusy(
                 f"{self._mapping.helpdesk}: the file could not be read ({type(error).__name__})"
             ) from None
-        pointed = response.headers.get("location", "") if 300 <= response.status_code < 400 else ""
-        return response.status_code, b"".join(pieces), str(httpx2.URL(target).join(pointed)) if pointed else ""
+        except ChannelRefused:
+            raise ChannelRefused(
+                f"{self._mapping.helpdesk}: the file has a private address that is not the helpdesk's, which is not read"
+            ) from None
+        except (httpx2.InvalidURL, ValueError):
+            raise ChannelRefused(f"{self._mapping.helpdesk}: the file has no address that can be read") from None
 
     async def _exchange(
         self, request: Request | Look, values: Mapping[str, Any], place: str, seconds: float
@@ -275,6 +299,11 @@ class Api:
             return ChannelRefused(f"{told}: the ticket is gone.")
         return ChannelRefused(f"{told}{self._said(answer['body'])}")
 
+    def _must_answer(self, name: str, answer: Mapping[str, Any]) -> None:
+        """Raises ChannelBusy for what no API says: somebody before it has answered, such as a page about maintenance."""
+        if not isinstance(answer["body"], dict | list):
+            raise ChannelBusy(f"{self.host} answered `{name}` with something else than its API does.")
+
     def _said(self, body: Any) -> str:
         """The first words in an error that read like its reason, cut short and without our secrets."""
         words = " ".join(_words(body, 4).split())
@@ -297,7 +326,7 @@ class Api:
             fits = (one for one in listed if _fits(search(request.where, one), wanted, exact=exact))
             return text_of(search(request.gives, next(fits, None)))
         given = text_of(search(request.gives, answer))
-        if not given and name in ("create", "customer"):
+        if not given and name in ("create", "customer") and isinstance(answer["body"], dict | list):
             raise ChannelRefused(
                 f"{self.host} took `{name}`, but its answer has no id where `gives` looks for it."
             )
@@ -324,6 +353,10 @@ def _likeness(one: str, other: str) -> tuple[bool, bool, int]:
     return one == other, other.endswith(one) or one.startswith(other), min(len(one), len(other))
 
 
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
 def _fits(value: Any, wanted: str, *, exact: bool) -> bool:
     if not wanted:
         return False
@@ -333,6 +366,10 @@ def _fits(value: Any, wanted: str, *, exact: bool) -> bool:
 
 def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
+
+
+def _is_page(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").lower().startswith("text/html")
 
 
 def _body(content: bytes) -> Any:

@@ -69,6 +69,12 @@ def desk_options(settings: Settings, options: Mapping[str, Any]) -> Mapping[str,
     return {**settings.options, **{key: _text(value) for key, value in options.items()}}
 
 
+def lacking(mapping: HelpdeskMapping, own: Mapping[str, str]) -> list[str]:
+    """The options without which no ticket is made, and that have no value."""
+    needed = [request.needs for request in (mapping.requests.create, mapping.requests.note) if request]
+    return [option for options in needed for option in options if not own.get(option)]
+
+
 def _mapping(name: str, options: Mapping[str, Any]) -> HelpdeskMapping:
     shipped, own = options.get("preset"), options.get("mapping")
     place = f"channels.{name}"

@@ -1,4 +1,4 @@
-"""Text on its way: HTML made plain, Markdown made what the helpdesk wants, and the brief for the agents.
+"""Text on its way: Markdown made what the helpdesk wants, and the brief for the agents.
 
 What people wrote is data: it is escaped for the markup that it goes into.
 """
@@ -6,116 +6,36 @@ What people wrote is data: it is escaped for the markup that it goes into.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import escape
-from html.parser import HTMLParser
 from typing import Any, Literal
 
 from markdown_it import MarkdownIt
 
 from supportbot.markup import plain
+from supportbot_helpdesk.fromhtml import from_html
 
 Markup = Literal["markdown", "html", "plain"]
 
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "br",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tr",
-        "ul",
-    ]
-)
-_PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "table"])
-_SILENT = frozenset(["script", "style", "head", "title", "template", "noscript"])
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~@:])")
-_SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
 _WHO = {"user": "Customer", "assistant": "Bot"}
+_COMPARED = 100_000
+_NAME = 200
+_LINE = 10
+"""Characters that the markup puts around a line."""
+_FRAME = 100
+"""Characters that it puts around a section, and that a cut leaves a mark in."""
 _LONGEST = 4_000
 """Characters of one text in a brief."""
 MOST = 60_000
 """Characters of a whole brief, if the mapping names no limit."""
 
 
-class _Plain(HTMLParser):
-    """Collects the words; a link keeps its address."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._silent: list[str] = []
-        self._pre = 0
-        self._links: list[tuple[str, int]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
-            self._silent.append(tag)
-        if tag in _BLOCKS:
-            self.pieces.append("\n\n" if tag in _PARAGRAPHS else "\n")
-        if tag == "li":
-            self.pieces.append("- ")
-        if tag == "pre":
-            self._pre += 1
-        if tag in ("td", "th"):
-            self.pieces.append(" ")
-        if tag == "a":
-            self._links.append((dict(attrs).get("href") or "", len(self.pieces)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._silent and tag == self._silent[-1]:
-            self._silent.pop()
-        if tag == "pre":
-            self._pre = max(self._pre - 1, 0)
-        if tag in _BLOCKS and tag != "br":
-            self.pieces.append("\n\n" if tag in _PARAGRAPHS else "\n")
-        if tag == "a" and self._links:
-            address, start = self._links.pop()
-            label = "".join(self.pieces[start:]).strip()
-            if address.startswith(("https://", "http://")) and address.rstrip("/") != label.rstrip("/"):
-                self.pieces.append(f" ({address})" if label else address)
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.pieces.append(data if self._pre else re.sub(r"\s+", " ", data))
-
-
-def from_html(text: str) -> str:
-    """The words of an HTML text, in paragraphs; nothing in it is run or fetched."""
-    parser = _Plain()
-    parser.feed(text)
-    parser.close()
-    lines = [_SPACES.sub(" ", line).strip() for line in "".join(parser.pieces).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
 def same_words(text: str) -> str:
     """The text with nothing but what is compared: HTML and white space apart."""
-    return " ".join(from_html(text).split())
+    return " ".join(from_html(text[:_COMPARED]).split())
 
 
 @lru_cache(maxsize=1)
@@ -143,12 +63,27 @@ def escaped(text: str, markup: Markup) -> str:
     return text
 
 
-def said(who: str, text: str, markup: Markup) -> str:
-    """A line of somebody's, with their name before it."""
-    name = escaped(who, markup)
+def fitted(text: str, markup: Markup, limit: int) -> str:
+    """`escaped`, of so much of the text that it has at most `limit` characters; 0 for no limit."""
+    whole = escaped(text[: limit + 1] if limit else text, markup)
+    return whole if not limit or len(whole) <= limit else escaped(_shortened(text, markup, limit - 1), markup)
+
+
+def written_limit(markup: Markup, limit: int) -> int:
+    """How much of the bot's Markdown fits into `limit` characters: tags and escapes make it longer."""
+    return limit // 3 if markup == "html" else limit
+
+
+def said(who: str, text: str, markup: Markup, limit: int = 0) -> str:
+    """A line of somebody's, with their name before it; at most `limit` characters (0 for no limit)."""
+    name = escaped(who[:_NAME], markup)
+    after = ""
     if markup == "html":
-        return f"<p><b>{name}:</b> {escaped(text, markup)}</p>"
-    return f"**{name}:** {escaped(text, markup)}" if markup == "markdown" else f"{name}: {text}"
+        head, after = f"<p><b>{name}:</b> ", "</p>"
+    else:
+        head = f"**{name}:** " if markup == "markdown" else f"{name}: "
+    room = max(limit - len(head) - len(after), 1) if limit else 0
+    return head + fitted(text, markup, room) + after
 
 
 def titled(title: str, lines: Sequence[str], markup: Markup) -> str:
@@ -167,20 +102,49 @@ def titled(title: str, lines: Sequence[str], markup: Markup) -> str:
 def brief(data: Mapping[str, Any], markup: Markup, limit: int = 0) -> str:
     """What an agent reads first: why, what is known, what was tried, and what was said.
 
-    At most about `limit` characters (0 for no limit): of the transcript the newest lines are kept.
+    At most `limit` characters (0 for MOST), and no section more than a tenth of that; the transcript has what is left,
+    its newest lines.
     """
-    parts = [titled(title, lines, markup) for title, lines in _sections(data) if lines]
-    reference = titled("Reference", _lines(data.get("handoff")) or ["-"], markup)
-    left = (limit or MOST) - sum(map(len, parts)) - len(reference) - 200
-    if lines := _newest(_transcript(data), left, markup):
+    most = limit or MOST
+    reference = titled("Reference", [str(data.get("handoff") or "-")[:_NAME]], markup)
+    left = most - len(reference) - _FRAME
+    parts: list[str] = []
+    for title, lines in _sections(data):
+        kept = _first(lines, min(most // 10, left) - _FRAME, markup)
+        if kept:
+            parts.append(titled(title, kept, markup))
+            left -= len(parts[-1]) + 2
+    if lines := _newest(_transcript(data), left - _FRAME, markup):
         parts.append(titled("Transcript", lines, markup))
     return ("" if markup == "html" else "\n\n").join([*parts, reference])
+
+
+def _first(lines: Sequence[str], room: int, markup: Markup) -> list[str]:
+    """As many lines as there is room for, the last one perhaps cut."""
+    kept: list[str] = []
+    for line in lines:
+        length = len(escaped(line[: max(room, 0)], markup)) + _LINE
+        if length > room or len(line) > room:
+            short = _shortened(line, markup, room - _LINE)
+            return [*kept, short] if short else kept
+        room -= length
+        kept.append(line)
+    return kept
+
+
+def _shortened(line: str, markup: Markup, room: int) -> str:
+    """A beginning of the line that has at most `room` characters when it is escaped; "" if that is next to nothing."""
+    if room < 20:
+        return ""
+    room -= 1  # for the mark
+    most = bisect_right(range(min(len(line), room)), room, key=lambda cut: len(escaped(line[: cut + 1], markup)))
+    return line[:most] + "…"
 
 
 def _newest(lines: list[str], room: int, markup: Markup) -> list[str]:
     kept: list[str] = []
     for line in reversed(lines):
-        room -= len(escaped(line, markup)) + 10
+        room -= len(escaped(line, markup)) + _LINE
         if room < 0:
             return ["(earlier lines are left out)", *kept]
         kept.insert(0, line)

@@ -89,8 +89,8 @@ class Menu:
 class ChannelContext:
     """What a started adapter is handed.
 
-    `http(allow_private, most=1_000_000)` makes a client that refuses private addresses unless told otherwise, reads
-    answers of at most `most` bytes, follows no redirect, uses no proxy and logs no URL; close it in `stop`. `public_url` is how the bot is reached from outside, "" if nobody said.
+    `http(allow_private, most=1_000_000, hosts=())` makes a client that refuses private addresses unless told otherwise
+    (`hosts` are those that it may reach all the same, as http://name:port), reads answers of at most `most` bytes, follows no redirect, uses no proxy and logs no URL; close it in `stop`. `public_url` is how the bot is reached from outside, "" if nobody said.
     """
 
     inbox: Inbox

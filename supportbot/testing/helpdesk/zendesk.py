@@ -30,6 +30,8 @@ class FakeZendesk(FakeHelpdesk):
     def __init__(self) -> None:
         super().__init__()
         self._made: dict[str, tuple[Any, int]] = {}
+        self.closed: set[int] = set()
+        """Tickets that are closed for good."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -71,6 +73,8 @@ class FakeZendesk(FakeHelpdesk):
 
     async def update(self, request: Request, id: str) -> tuple[int, Any]:
         ticket = self.found(id)
+        if ticket.id in self.closed:
+            raise Refused(422, "Status: closed prevents ticket update")
         events: list[dict[str, Any]] = []
         if request.get("ticket", "comment") is not None:
             post = self._comment(ticket, request)
@@ -80,6 +84,8 @@ class FakeZendesk(FakeHelpdesk):
             if status not in _STATUSES:
                 raise Refused(422, f"Status: {status} is not valid")
             await self.set_status(ticket, status, BOT)
+        if "assignee_id" in request.body["ticket"]:
+            await self.set_assignee(ticket, request.get("ticket", "assignee_id"), BOT)
         if request.get("ticket", "group_id") is not None:
             ticket.team = request.number("ticket", "group_id")
         if not request.body["ticket"]:
