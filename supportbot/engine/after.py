@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from supportbot.dialogue import understand
+from supportbot.engine.agents import RATE
 from supportbot.engine.draft import Draft
 from supportbot.engine.handing import changed
-from supportbot.engine.owned import RATE, reopen
+from supportbot.engine.hands import reopen
 from supportbot.texts import is_thanks
 from supportbot.types import HandOff, Message, Reply
 

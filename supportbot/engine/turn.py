@@ -18,7 +18,7 @@ from supportbot.dialogue import (
     understand,
     waiting,
 )
-from supportbot.engine import after, calls, hearing, owned, resuming, watching
+from supportbot.engine import after, agents, calls, deadlines, hearing, owned, resuming, watching
 from supportbot.engine.arriving import MOST_FILES, OUTSIDE, batch, fetched
 from supportbot.engine.draft import Draft
 from supportbot.engine.flows import resume_flow, scene, start_flow
@@ -68,9 +68,9 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
     if first.kind == "call" or (first.kind == "timer" and _is_call_timer(first)):
         yield from _waited(draft, first)
     elif first.kind == "timer":
-        yield from owned.timer(draft, first)
+        yield from deadlines.timer(draft, first)
     elif first.kind not in OUTSIDE:
-        yield from owned.human(draft, first)
+        yield from agents.human(draft, first)
     elif all(row.message.kind == "event" for row in rows):
         if human:
             yield from owned.owned(draft)
