@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-WORKERS = 2
+WORKERS = 3
+"""More than two cores' worth: much of a test's time is waiting for processes."""
 FEW = 4
 """So many files are quicker in one process than with workers, which have to start first."""
 LONG = ("packaging", "acceptance", "docs", "unit/tools")

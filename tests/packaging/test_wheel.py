@@ -65,6 +65,7 @@ def test_the_tests_pass_against_the_wheel(site: Path, tmp_path: Path) -> None:
     if "SUPPORTBOT_WHEEL" in os.environ:
         return
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")  # what the webhook's page shows is sent
     options = ["-o", "asyncio_mode=auto", "--import-mode=importlib", "-q", "-x", "-p", "no:cacheprovider"]
     done = python(site, "-m", "pytest", *options, "tests/contract", "tests/adapters", cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
