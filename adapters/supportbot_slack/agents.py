@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from supportbot import notes
 from supportbot.types import Act, ActKind, User
 from supportbot_slack.card import BLOCK
 from supportbot_slack.fields import (
@@ -28,7 +29,6 @@ from supportbot_slack.fields import (
     stamp_of,
 )
 from supportbot_slack.inbound import SAID, Own, by_person, installed, team
-from supportbot_slack.notes import noted
 from supportbot_slack.text import clean, readable
 
 _KINDS: Mapping[str, ActKind] = {
@@ -38,6 +38,12 @@ _KINDS: Mapping[str, ActKind] = {
     "resolve": "resolve",
     "suggestion": "message",
 }
+_NOTED = notes.reader(
+    r"<[@#!][^<>]*>",  # somebody is called, as Slack writes it
+    rf"@(?!{notes.NOTE}\b)[\w.-]+",
+    r"&(?:amp|lt|gt);",
+    rf":(?!{notes.NOTE}:)[a-z0-9_+'-]+:",  # an emoji
+)
 _HANDOFF = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
 
 
@@ -87,7 +93,7 @@ def said(payload: Json, own: Own, names: Mapping[str, str]) -> Act | TakenBack |
         return None
     thread = stamp_of(event, "thread_ts")
     sent = raw(event) if readable(raw(event), own=own.user).strip() else forwarded(event)
-    note = noted(sent)
+    note = _NOTED(sent)
     text = readable(sent if note is None else note, own=own.user, names=names)
     attached = tuple(file for file in files(event) if file.ref)
     if not text.strip() and not attached:
@@ -113,7 +119,7 @@ def _taken_back(event: Json, own: Own) -> TakenBack | None:
     if not isinstance(before, Mapping) or before.get("subtype") not in SAID or not by_person(before, own):
         return None
     thread, ts, channel = before.get("thread_ts"), or_empty(before.get("ts")), or_empty(event.get("channel"))
-    if thread in (None, ts) or noted(raw(before)) is not None or not _ours(before, own):
+    if thread in (None, ts) or _NOTED(raw(before)) is not None or not _ours(before, own):
         return None
     gone = not isinstance(now, Mapping) or now.get("subtype") == "tombstone"
     if not gone and isinstance(now, Mapping) and raw(now) == raw(before):

@@ -15,9 +15,8 @@ from typing import Literal, get_args
 
 import telegram
 
-from supportbot import Act, Attachment
+from supportbot import Act, Attachment, notes
 from supportbot_telegram.content import content
-from supportbot_telegram.desk_notes import noted
 from supportbot_telegram.inbound import COMMAND, Me, id_of, text_of, user_of, whole
 from supportbot_telegram.markdown import markdown
 
@@ -36,6 +35,8 @@ _PRESS = re.compile(rf"\|({'|'.join(get_args(PressKind))})\|(\d{{1,15}})\Z")
 
 Hint = Literal["", "command", "hidden", "unusable", "edited", "nowhere"]
 Event = Literal["", "made", "closed", "reopened"]
+
+_NOTED = notes.reader(rf"@(?!{notes.NOTE}\b)\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _note(message: telegram.Message, text: str) -> str | None:
     for entity in _entities(message, text):
         if entity.type == telegram.MessageEntity.TEXT_MENTION and entity.offset == 0:
             text = text.encode("utf-16-le")[2 * entity.length :].decode("utf-16-le", "replace")
-    return noted(text)
+    return _NOTED(text)
 
 
 def _brings_more(message: telegram.Message) -> bool:

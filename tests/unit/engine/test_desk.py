@@ -6,6 +6,7 @@ import pytest
 from turning import AGENT, ANNA, BEN, Chat, Played, answer, event, human, message, press, said, script, timer
 
 from supportbot.engine import CEILING, DEADLINE
+from supportbot.engine.handing import ANSWER, ROUTE, UNDELIVERED, UNPLACED
 from supportbot.engine.terms import HandoffTerms
 from supportbot.types import Attachment, User
 
@@ -77,7 +78,7 @@ def test_a_human_who_claims_stops_the_deadline_and_is_announced_once() -> None:
     first = chat.take(human("handoff.claimed"))
     assert first.outcome.handoff is not None
     assert (first.outcome.handoff.status, first.outcome.handoff.agent) == ("claimed", "Ana")
-    assert (first.kinds, first.texts) == (["handoff.claimed"], []) and DEADLINE in first.outcome.stop_timers
+    assert (first.kinds, first.outcome.stop_timers, first.texts) == (["handoff.claimed"], (DEADLINE, ROUTE), [])
     again = chat.take(human("handoff.claimed"))
     assert (again.kinds, again.outcome.handoff) == ([], None)
 
@@ -120,7 +121,7 @@ def test_a_resolved_handoff_closes_the_conversation() -> None:
     chat.take(human("handoff.claimed"))
     played = _ended(chat, "handoff.resolved", "All done, bye.")
     assert (played.texts, played.kinds) == (["All done, bye."], ["handoff.resolved", "conversation.closed"])
-    assert set(played.outcome.stop_timers) >= {DEADLINE, CEILING}
+    assert set(played.outcome.stop_timers) == {DEADLINE, CEILING, ANSWER, ROUTE, UNDELIVERED, UNPLACED}
     assert chat.handoff is not None and (chat.handoff.status, chat.handoff.ended_at) == ("resolved", chat.now)
 
 
