@@ -137,10 +137,31 @@ def _act(
     handoff = asyncio.run(_find(path, id))
     if not handoff.open:
         raise UsageError(f"{handoff.id} has ended ({handoff.status}): its conversation is the bot's again.")
-    running = asyncio.run(_send(path, handoff, kind, text, agent or getpass.getuser(), to))
+    agent = agent or getpass.getuser()
+    if kind == "handoff.claimed" and handoff.status == "claimed" and handoff.agent != agent:
+        raise UsageError(
+            f"{handoff.agent} has {handoff.id}: ask for a release, or use `supportbot handoffs release`."
+        )
+    if kind == "handoff.transferred":
+        _known(handoff, to, config)
+    running = asyncio.run(_send(path, handoff, kind, text, agent, to))
     typer.echo(f"{handoff.id} {_DONE[kind]}")
     if not running:
         typer.echo("No server runs on this database: it takes effect when `supportbot serve` runs next.", err=True)
+
+
+def _known(handoff: Handoff, to: str, config: Path) -> None:
+    """Raises UsageError if there is no such desk, or agent at the desk where it stands."""
+    import os
+
+    from supportbot.config import load
+    from supportbot.errors import UsageError
+
+    desks = load(config, env=os.environ).config.desks
+    here = desks[handoff.desk].agents if handoff.desk in desks else {}
+    if to not in {*desks, *here, *(agent.id for agent in here.values())}:
+        there = ", ".join((*desks, *here)) or "none: write `desks` in the config"
+        raise UsageError(f"There is no desk or agent {to!r} to transfer it to; there are {there}.")
 
 
 async def _find(path: Path, id: str) -> Handoff:

@@ -341,3 +341,17 @@ def status(bot: Path, id: str) -> tuple[str, str]:
             break
         time.sleep(0.25)
     return found
+
+
+def test_what_cannot_be_done_with_a_handoff_is_said_at_once(used: Path) -> None:
+    with serving(used) as server:
+        server.answers("h", "talk to a human")
+        (row,) = handoffs(used, "list", "--json").rows
+        refused = handoffs(used, "transfer", row["id"], "nowhere")
+        assert_refused(refused, "no desk or agent 'nowhere'", "write `desks` in the config")
+        assert handoffs(used, "claim", row["id"], "--as", "Ana").code == 0
+        for _ in range(100):
+            if handoffs(used, "list", "--json").rows[0]["status"] == "claimed":
+                break
+        assert_refused(handoffs(used, "claim", row["id"], "--as", "Ben"), "Ana has", "handoffs release")
+        assert handoffs(used, "list", "--json").rows[0]["agent"] == "Ana"

@@ -313,7 +313,9 @@ def test_a_signal_ends_a_chat_that_waits_for_its_pipe(bot: Path, how: signal.Sig
 # --- help ----------------------------------------------------------------------------------------------------
 
 COMMANDS = ("demo", "init", "check", "chat", "ask", "serve", "conversations", "why", "usage", "adapters")
-GROUPS = {"handoffs": ("list", "show", "claim", "reply", "resolve", "return")}
+GROUPS = {
+    "handoffs": ("list", "show", "claim", "reply", "resolve", "return", "release", "transfer", "note"),
+}
 GROUPS["db"] = ("backup", "restore", "check", "migrate")
 EVERY = [
     (),
