@@ -148,7 +148,7 @@ def _written(draft: Draft) -> Generator[Effect, Result, tuple[str, str]]:
 
 def _extracted(draft: Draft) -> Generator[Effect, Result, str]:
     """What the articles say to the customer's last question."""
-    if draft.confidence is not None:  # looked for in this turn already, and the customer has what fits
+    if draft.signs.confidence is not None:  # looked for in this turn already, and the customer has what fits
         return ""
     question = _question(draft)
     if not question or not draft.script.has_articles:

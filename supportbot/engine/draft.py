@@ -108,6 +108,20 @@ def _is_private(action: Action | None) -> bool:
     return action is not None and action.press.endswith(_PRIVATE)
 
 
+@dataclass(slots=True)
+class Signs:
+    """How the turn went, for the rules by which a human is called.
+
+    `rests`: the answer rests on an article, a tool or a flow; `flowed`: a flow has gone on. `confidence` is the best
+    article's score in this turn's search, None if there was none.
+    """
+
+    misunderstood: bool = False
+    flowed: bool = False
+    rests: bool = False
+    confidence: float | None = None
+
+
 class Draft:
     """Mutable on purpose, and alive for one turn only; `outcome()` freezes it."""
 
@@ -148,13 +162,7 @@ class Draft:
         self.handoff = start.handoff
         self.opening: Opening | None = None
         self.posts: list[Post] = []
-        self.misunderstood = False
-        self.flowed = False
-        """A flow has gone on in this turn."""
-        self.rests = False
-        """The answer rests on an article, a tool or a flow."""
-        self.confidence: float | None = None
-        """The best article's score in this turn's search; None if there was none."""
+        self.signs = Signs()
         self.turn: list[ChatMessage] = []
         self.past: tuple[ChatMessage, ...] = ()
         self.recap = start.conversation.summary

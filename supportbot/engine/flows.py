@@ -81,8 +81,10 @@ def _land(draft: Draft, advanced: Advanced) -> None:
         draft.say(reply)
     draft.behind.clear()
     draft.move(advanced.state)
-    draft.rests = draft.flowed = True
-    draft.misunderstood = draft.misunderstood or any(step.get("step") == "no answer" for step in advanced.trace)
+    draft.signs.rests = draft.signs.flowed = True
+    draft.signs.misunderstood = draft.signs.misunderstood or any(
+        step.get("step") == "no answer" for step in advanced.trace
+    )
     if draft.handoff is not None and draft.handoff.open:
         gathered(draft, _shareable(draft, advanced.slots))
     elif advanced.handoff is not None:

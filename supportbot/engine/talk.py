@@ -119,8 +119,8 @@ def _search(draft: Draft, question: str) -> Generator[Effect, Result, tuple[Hit,
         return ()
     result = yield Search(question)
     hits = result.hits if isinstance(result, SearchResult) else ()
-    draft.confidence = max((hit.score for hit in hits), default=0.0)
-    draft.rests = draft.rests or bool(hits)
+    draft.signs.confidence = max((hit.score for hit in hits), default=0.0)
+    draft.signs.rests = draft.signs.rests or bool(hits)
     draft.trace(
         "search", hits=[{"source": hit.source, "title": hit.title, "score": round(hit.score, 3)} for hit in hits]
     )
@@ -218,7 +218,7 @@ def _left_out(draft: Draft, group: list[ToolCall], why: str) -> None:
 
 def _called(draft: Draft, group: list[ToolCall]) -> Generator[Effect, Result, list[ToolResult]]:
     """One result for each call."""
-    draft.rests = True
+    draft.signs.rests = True
     refused = [_spent(draft, call) for call in group]
     effects = tuple(
         CallTool(

@@ -37,9 +37,9 @@ def after(draft: Draft, message: Message) -> None:
     """Counts what the bot did not understand or could not rest on anything, and calls a human if a rule says so."""
     if not draft.script.handoff.rules:
         return
-    repeated = message.action is None and not draft.flowed and is_repeat(message.text, _earlier(draft))
-    missed = draft.came.missed + 1 if draft.misunderstood or repeated else 0
-    unsourced = 0 if draft.rests or not draft.read else draft.came.unsourced + 1
+    repeated = message.action is None and not draft.signs.flowed and is_repeat(message.text, _earlier(draft))
+    missed = draft.came.missed + 1 if draft.signs.misunderstood or repeated else 0
+    unsourced = 0 if draft.signs.rests or not draft.read else draft.came.unsourced + 1
     if (missed, unsourced) != (draft.state.missed, draft.state.unsourced):
         draft.move(replace(draft.state, missed=missed, unsourced=unsourced))
     if draft.handoff is None or not draft.handoff.open:
@@ -84,7 +84,7 @@ def _facts(draft: Draft, message: Message) -> Facts:
         slots=draft.state.slots,
         misunderstood=draft.state.missed,
         unsourced=draft.state.unsourced,
-        confidence=draft.confidence,
+        confidence=draft.signs.confidence,
         turns=sum(one.role == "user" for turn in draft.turns for one in turn.messages) + 1,
         today=draft.moment.at.date().isoformat(),
     )
