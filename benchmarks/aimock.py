@@ -9,11 +9,9 @@ once into a folder of its own under the temporary directory, or into $AIMOCK_HOM
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -22,47 +20,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import npm
+
 VERSION = "1.43.0"
 PACKAGE = "@copilotkit/aimock"
 _LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
-_INSTALL_SECONDS = 180
 _START_SECONDS = 20.0
 
 
-class NoAimock(Exception):
-    """Node, npm or the package is missing; the text says which."""
-
-
 def installed() -> Path:
-    """The folder of the installed package, installing it first if need be. Raises NoAimock."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        raise NoAimock("node and npm are not installed")
-    default = Path(tempfile.gettempdir()) / f"supportbot-aimock-{VERSION}-{os.getuid()}"
-    home = Path(os.environ.get("AIMOCK_HOME", default))
-    package = home / "node_modules" / PACKAGE
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:  # two test runs may need it at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (package / "dist" / "cli.js").exists():
-            _install(home)
-    return package
-
-
-def _install(home: Path) -> None:
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"{PACKAGE}@{VERSION}"]
-    try:
-        done = subprocess.run(
-            command, cwd=home, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise NoAimock(f"npm install took longer than {_INSTALL_SECONDS} s") from None
-    if done.returncode != 0:
-        raise NoAimock(f"npm install {PACKAGE} failed: {done.stderr.strip()[-300:]}")
+    """The folder of the installed package, installing it first if need be. Raises npm.Missing."""
+    return npm.installed(PACKAGE, VERSION, "AIMOCK_HOME")
 
 
 @contextmanager
 def aimock(fixtures: Sequence[Mapping[str, Any]], *, key: str = "", options: Sequence[str] = ()) -> Iterator[str]:
-    """The base_url of a server with these fixtures that takes only `key` ("" = any). Raises NoAimock."""
+    """The base_url of a server with these fixtures that takes only `key` ("" = any). Raises npm.Missing."""
     cli = installed() / "dist" / "cli.js"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "fixtures.json"
@@ -92,7 +65,7 @@ def _address(process: subprocess.Popen[str]) -> str:
                 return found.group(1)
     finally:
         watchdog.cancel()
-    raise NoAimock("aimock ended before it listened")
+    raise npm.Missing("aimock ended before it listened")
 
 
 def _drain(process: subprocess.Popen[str]) -> None:

@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from supportbot import assembly, deskroom, identity, logs
+from supportbot import assembly, console, deskroom, identity, logs
+from supportbot.changes import Changes
 from supportbot.clockwork import Clockwork
 from supportbot.config import BotFiles, load
+from supportbot.console.room import Room
 from supportbot.engine import Script
 from supportbot.errors import ChannelRefused, StoreError
 from supportbot.files import FileStore
@@ -27,7 +29,8 @@ from supportbot.protocols import Adapter, ChannelContext, Model
 from supportbot.queues.local import LocalQueue
 from supportbot.stores import SqliteStore
 from supportbot.toolroom import ToolRoom
-from supportbot.types import Act, Address, Capabilities, Message, Outgoing, Receipt
+from supportbot.types import Act, Address, Capabilities, Message, Outcome, Outgoing, Receipt
+from supportbot.types.console import Account, AccountChange
 from supportbot.waits import Wait, Waits
 from supportbot.web import control, egress
 from supportbot.webhooks import RETRY_DELAYS, SignedEndpoint, outgoing_object
@@ -35,9 +38,12 @@ from supportbot.worker import Worker
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.routing import BaseRoute
 
 NOTIFY = "@notify"
 _LONGEST_ASIDE = 65_536
+_FORM = 1_000_000
+"""Bytes of a form beside its files."""
 
 
 class Notifier:
@@ -64,7 +70,8 @@ class Bot:
     """One bot. `async with bot:` opens it; then it answers what its channels and `receive` bring.
 
     `model` replaces the configured one ("offline" for none), `database` the configured file; `channels` are adapters
-    beside the configured ones (`only_channels` leaves those out), as the terminal is.
+    beside the configured ones (`only_channels` leaves those out), as the terminal is, `routes` further pages on the one
+    port.
     """
 
     drain_turns = 9.0
@@ -79,15 +86,18 @@ class Bot:
         database: Path | None = None,
         channels: Mapping[str, Adapter] | None = None,
         only_channels: bool = False,
+        routes: Sequence[BaseRoute] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.files = files
         self.database = database or assembly.database(files)
         self._clock = clock
+        self._routes = tuple(routes)
         self._log = logs.get("supportbot").info
         configured = {} if only_channels else assembly.adapters(files)
         self.adapters: dict[str, Adapter] = {**configured, **(channels or {})}
-        self.desks = deskroom.desks(files, self.adapters)
+        self.changes = Changes()
+        self.desks = deskroom.desks(files, self.adapters, self.changes)
         self._terms = deskroom.terms(files, self.adapters)
         self._articles = assembly.articles(files)
         self._model = self._chosen(model)
@@ -105,6 +115,10 @@ class Bot:
     ) -> Self:
         """Reads and checks the files; opens nothing yet. ConfigError and UsageError say what to mend."""
         return cls(load(Path(path), env=os.environ if env is None else env), **options)
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock of the house."""
+        return self._clock()
 
     @property
     def has_model(self) -> bool:
@@ -192,6 +206,9 @@ class Bot:
             self._log,
             self._kept,
             self,
+            lambda channel: self.store.shelf(channel, clock=self._clock),
+            lambda proof: self._proofs.identity(proof, now=self._clock(), log=self._log),
+            typing=self._typing,
             bot_name=config.bot.name,
             locale=config.bot.locale,
             menu=assembly.menu(self.files),
@@ -209,9 +226,21 @@ class Bot:
     def _rooms(self) -> tuple[SqliteStore, LocalQueue]:
         queue = LocalQueue(clock=self._clock)
         events = {name for name, adapter in self.adapters.items() if adapter.capabilities.events}
-        store = SqliteStore(self.database, enqueue=queue.enqueue, events=events, notify=self._notifier is not None)
+        store = SqliteStore(
+            self.database,
+            enqueue=queue.enqueue,
+            events=events,
+            notify=self._notifier is not None,
+            committed=self._committed,
+        )
         queue.attach(store)
         return store, queue
+
+    def _committed(self, conversation: str, outcome: Outcome) -> None:
+        """Pages that show the conversation, or the line, look again."""
+        self.changes.tell(f"c:{conversation}")
+        if outcome.handoff is not None or outcome.posts:
+            self.changes.tell("queue")
 
     def _house(self) -> House:
         limits = self.files.config.limits
@@ -247,7 +276,7 @@ class Bot:
 
     # the inbox, as adapters see it
 
-    async def receive(self, message: Message) -> Receipt:
+    async def receive(self, message: Message, *, entry: Mapping[str, Any] | None = None) -> Receipt:
         """Stores a message durably; its answer goes out by its channel."""
         message = self._proofs.checked(message, now=self._clock(), log=self._log)
         adapter = self.adapters.get(message.address.channel)
@@ -256,7 +285,7 @@ class Bot:
         now = self._clock()
         talk = message.kind in ("message", "message.edited", "message.deleted", "event")
         wait = 0.0 if not talk else self._burst_wait(message.address.channel, adapter)
-        return await self.store.receive(message, now=now, ready_at=now + wait)
+        return await self.store.receive(message, now=now, ready_at=now + wait, entry=entry)
 
     def wait_for(self, message: Message) -> Wait:
         return self._waits.wait_for(message)
@@ -285,6 +314,11 @@ class Bot:
         configured = settings.burst_wait if settings is not None else None
         return adapter.capabilities.burst_wait if configured is None else configured
 
+    async def _typing(self, address: Address) -> None:
+        found = await self.store.find(address.channel, address.chat, address.thread)
+        if found is not None:
+            self.changes.tell(f"typing:{found.id}")
+
     # the web
 
     def app(self) -> Starlette:
@@ -292,7 +326,30 @@ class Bot:
         from supportbot.web.app import build
 
         routes = [route for adapter in self.adapters.values() for route in adapter.routes()]
-        return build(routes, ready=self.ready, body_limit=self.files.config.web.body_limit)
+        routes += [*self._console(), *self._routes]
+        larger = {path: most for adapter in self.adapters.values() for path, most in adapter.body_limits.items()}
+        larger[console.PATH] = self.files.config.attachments.max_size * console.MOST_FILES + _FORM
+        return build(routes, ready=self.ready, body_limit=self.files.config.web.body_limit, larger=larger)
+
+    def _console(self) -> Sequence[BaseRoute]:
+        config = self.files.config
+        if not config.console.enabled:
+            return ()
+        room = Room(
+            store=self.store,
+            receive=self.receive,
+            files=self._kept,
+            config=config,
+            clock=self._clock,
+            log=self._log,
+            changes=self.changes,
+            adapters=self.adapters,
+            desks=self.desks,
+            http=egress.client,
+            public_url=(config.web.public_url or "").rstrip("/"),
+            bot_name=config.bot.name,
+        )
+        return console.routes(room)
 
     async def ready(self) -> Mapping[str, str]:
         """Each part that must work, with "ok" or what is wrong."""
@@ -316,5 +373,20 @@ class Bot:
         """Answers over HTTP until `stop` is set, then drains. Call it inside `async with bot`."""
         from supportbot.web.server import serve
 
-        async with control.listening(self.database.with_suffix(".sock"), self):
-            await serve(self.app(), host, port, started=started, stop=stop)
+        async with control.listening(self.database.with_suffix(".sock"), self, self._change_account):
+            closing = asyncio.create_task(self._closing(stop))
+            try:
+                proxies = self.files.config.web.proxies
+                await serve(self.app(), host, port, started=started, stop=stop, proxies=proxies)
+            finally:
+                closing.cancel()
+
+    async def _change_account(self, change: AccountChange) -> Account:
+        return await self.store.console.apply(change, now=self._clock())
+
+    async def _closing(self, stop: asyncio.Event) -> None:
+        """Streams would hold the server up: they end first."""
+        await stop.wait()
+        self.changes.close()
+        for adapter in self.adapters.values():
+            adapter.closing()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from supportbot import consoledesk
+from supportbot.changes import Changes
 from supportbot.config import BotFiles
 from supportbot.config.settings import DeskSettings
+from supportbot.consoledesk import ConsoleDesk
 from supportbot.dialogue.stepkinds import HandOver
 from supportbot.engine.terms import CONTACT, RETURN, WAIT, AgentTerms, DeskTerms, HandoffTerms
 from supportbot.errors import ConfigError, Problem, StoreBusy, UsageError
@@ -27,19 +30,21 @@ _KINDS: Mapping[ActKind, MessageKind] = {
 }
 
 
-def desks(files: BotFiles, adapters: Mapping[str, Adapter]) -> dict[str, Desk]:
-    """The desks by name. ConfigError has what is wrong in each of them, with its place."""
-    problems = list(_crossed(files))
+def desks(files: BotFiles, adapters: Mapping[str, Adapter], changes: Changes | None = None) -> dict[str, Desk]:
+    """The desks by name; `changes` is told of what comes to those in the console. ConfigError has what is wrong in each
+    of them, with its place."""
+    problems = [*_crossed(files), *_of_console(files)]
     made: dict[str, Desk] = {}
     for name, one in files.config.desks.items():
         adapter = adapters.get(one.channel)
-        if adapter is None:
-            problems.append(files.problem(("desks", name, "channel"), f"there is no channel {one.channel!r}"))
-            continue
+        options = {key: value for key, value in one.options.items() if value is not None}
         try:
-            made[name] = adapter.desk(
-                name, {key: value for key, value in one.options.items() if value is not None}
-            )
+            if one.channel == consoledesk.CHANNEL:
+                made[name] = ConsoleDesk(name, options, changes or Changes())
+            elif adapter is not None:
+                made[name] = adapter.desk(name, options)
+            else:
+                problems.append(files.problem(("desks", name, "channel"), f"there is no channel {one.channel!r}"))
         except UsageError as error:
             problems.append(_desk_problem(files, name, one, str(error)))
     if problems:
@@ -71,6 +76,23 @@ def _crossed(files: BotFiles) -> Iterator[Problem]:
             )
         if desk.assign != "claim" and not desk.agents:
             yield files.problem(("desks", name, "assign"), f"{desk.assign} needs `agents` to choose from")
+
+
+def _of_console(files: BotFiles) -> Iterator[Problem]:
+    """What stands in the way of desks in the console."""
+    config, name = files.config, consoledesk.CHANNEL
+    if name in config.channels:
+        why = "the name console is the built-in console's: give this channel another name"
+        yield files.problem(("channels", name), why, key=True)
+    for desk, one in config.desks.items():
+        if one.channel != name:
+            continue
+        if not config.console.enabled:
+            yield files.problem(("desks", desk, "channel"), "there is no console: console.enabled is false")
+        for agent, settings in one.agents.items():
+            if settings.id != settings.id.strip().casefold():
+                place = ("desks", desk, "agents", agent, "id")
+                yield files.problem(place, "the id of an agent in the console is their login, in small letters")
 
 
 def _desk_problem(files: BotFiles, name: str, desk: DeskSettings, sentence: str) -> Problem:

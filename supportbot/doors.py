@@ -50,14 +50,15 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read_body(length: str, receive: Receive, limit: int) -> bytes:
-    """The body, of at most `limit` bytes; `length` is its content-length header. Raises Refused and CallerLeft."""
+async def read_body(length: str, receive: Receive, limit: int, *, seconds: float = BODY_SECONDS) -> bytes:
+    """The body, of at most `limit` bytes, once it is here, which may take `seconds`; `length` is its content-length
+    header. Raises Refused and CallerLeft."""
     if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > limit:
         raise _too_large(limit)
     pieces: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 event: MutableMapping[str, Any] = await receive()
                 if event["type"] == "http.disconnect":
@@ -70,7 +71,7 @@ async def read_body(length: str, receive: Receive, limit: int) -> bytes:
                     return b"".join(pieces)
     except TimeoutError:
         raise Refused(
-            408, f"The body did not arrive within {BODY_SECONDS:g} seconds.", (b"connection", b"close")
+            408, f"The body did not arrive within {seconds:g} seconds.", (b"connection", b"close")
         ) from None
 
 

@@ -33,10 +33,16 @@ class Proofs:
         """The message with the identity in the place of its proof; with neither if that does not hold."""
         if not message.proof:
             return message if message.identity is None else replace(message, identity=None)
-        found = self._identity(message.proof, now)
+        found = self.identity(message.proof, now=now, log=log, channel=message.address.channel)
+        return replace(message, proof="", identity=found)
+
+    def identity(self, proof: str, *, now: float, log: Callable[..., None], channel: str = "") -> Identity | None:
+        """Who it proves, None if it does not hold."""
+        found = self._identity(proof, now)
         if isinstance(found, str):
-            log("identity.refused", channel=message.address.channel, reason=found)
-        return replace(message, proof="", identity=None if isinstance(found, str) else found)
+            log("identity.refused", channel=channel, reason=found)
+            return None
+        return found
 
     def _identity(self, proof: str, now: float) -> Identity | str:
         """Who it proves, or why it does not."""

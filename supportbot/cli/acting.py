@@ -9,6 +9,7 @@ from pathlib import Path
 from supportbot.errors import UsageError
 from supportbot.stores import SqliteStore
 from supportbot.types import Address, Message
+from supportbot.types.console import Account, AccountChange
 from supportbot.web import control
 
 
@@ -34,3 +35,15 @@ async def deliver(path: Path, message: Message) -> bool:
     finally:
         await writable.close()
     return False
+
+
+async def change_account(path: Path, change: AccountChange) -> Account:
+    """Changes an account of the console, and makes the database if there is none yet; the account as it is now."""
+    with contextlib.suppress(UsageError):
+        return await control.change_account(path.with_suffix(".sock"), change)
+    writable = SqliteStore(path, enqueue=lambda transaction, job: None)
+    await writable.open()
+    try:
+        return await writable.console.apply(change, now=time.time())
+    finally:
+        await writable.close()

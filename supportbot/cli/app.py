@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from supportbot.cli import adapters, db, handoffs, tools
+from supportbot.cli import adapters, console, db, handoffs, tools
 from supportbot.cli.options import AsJson, ConfigPath, StorePath
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(handoffs.app, name="handoffs")
+app.add_typer(console.app, name="console")
 app.add_typer(tools.app, name="tools")
 app.add_typer(db.app, name="db")
 app.add_typer(adapters.app, name="adapters")
@@ -46,11 +47,16 @@ def demo(
     model: Annotated[
         bool, typer.Option("--model", help="Use the model of OPENAI_API_KEY instead of none.")
     ] = False,
+    terminal: Annotated[bool, typer.Option("--terminal", help="Only the bot, in the terminal.")] = False,
+    host: Annotated[str, typer.Option(help="Another address than this machine's own.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Another port than 8080; 0 takes 8080 if it is free, else any.")
+    ] = 0,
 ) -> None:
-    """Talk to the example shop's bot, at once: no key, no server."""
+    """Open the example shop with its chat, and the console beside it: no key, no setup."""
     from supportbot.cli.demo import run
 
-    raise typer.Exit(run(with_model=model))
+    raise typer.Exit(run(with_model=model, terminal=terminal, host=host, port=port))
 
 
 @app.command()

@@ -256,3 +256,37 @@ def usage_report(config: Path, store: Path | None, days: int, *, as_json: bool) 
             total[place] += number
     heads = ("day", "channel", "model", "calls", "failed", "tokens in", "cached", "tokens out", "dollars")
     _table(heads, [(*key, *total[:5], f"{total[5] / 1e6:.4f}") for key, total in sorted(sums.items())])
+
+
+def account_list(config: Path, store: Path | None, *, as_json: bool) -> None:
+    rows = _with(config, store, lambda opened: opened.console.accounts())
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    elif not rows:
+        typer.echo("no accounts: `supportbot console create-user LOGIN` makes one")
+    else:
+        shown = [
+            (
+                row.login,
+                explaining.clean(row.name),
+                row.role,
+                "disabled" if row.disabled else "new password due" if row.must_change else "active",
+                explaining.at(row.seen_at) if row.seen_at is not None else "never",
+            )
+            for row in rows
+        ]
+        _table(("login", "name", "role", "state", "last seen (UTC)"), shown)
+
+
+def audit_list(config: Path, store: Path | None, limit: int, *, as_json: bool) -> None:
+    rows = _with(config, store, lambda opened: opened.console.audit(limit=limit))
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    elif not rows:
+        typer.echo("nothing was done in the console yet")
+    else:
+        shown = [
+            (explaining.at(row.at), row.account, row.action, row.object, explaining.clean(row.detail), row.address)
+            for row in rows
+        ]
+        _table(("at (UTC)", "who", "action", "object", "detail", "address"), shown)

@@ -18,7 +18,11 @@ from supportbot.errors import ConfigError, Problem
 
 MAX_BYTES = 65_536
 _LISTS = ("secrets", "keys", "tokens")
-_DECLARED: tuple[tuple[str, str], ...] = (("model", "api_key_file"), ("handoff", "notify_secret_file"))
+_DECLARED: tuple[tuple[str, ...], ...] = (
+    ("model", "api_key_file"),
+    ("handoff", "notify_secret_file"),
+    ("console", "oidc", "client_secret_file"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,10 @@ def _named(data: Any) -> Iterator[Path]:
     if not isinstance(data, dict):
         return
     for path in _DECLARED:
-        section = data.get(path[0])
-        if isinstance(section, dict) and isinstance(section.get(path[1]), str):
+        value: Any = data
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, str):
             yield path
     channels = data.get("channels")
     for name, options in channels.items() if isinstance(channels, dict) else ():
@@ -147,7 +153,7 @@ def _key(path: Path) -> str:
 
 
 def _is_secret(path: Path) -> bool:
-    if not path or path[0] not in ("model", "handoff", "channels"):
+    if not path or path[0] not in ("model", "handoff", "channels", "console"):
         return False
     key = _key(path)
     return key.endswith(("api_key", "secret", "secrets", "token", "tokens", "password"))

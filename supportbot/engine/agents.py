@@ -140,7 +140,8 @@ def _speak(draft: Draft, message: Message) -> Steps:
     reply, name = Reply(message.text, files=tuple(files)), _name(message)
     handoff = opened(draft)
     if message.shown:
-        draft.turn.append(ChatMessage("assistant", message.text, draft.script.count(message.text), name=name))
+        size = draft.script.count(message.text)
+        draft.turn.append(ChatMessage("assistant", message.text, size, name=name, files=reply.files))
     else:
         draft.say(reply, name=name)
     draft.stop(ANSWER)

@@ -113,10 +113,11 @@ class Signs:
     """How the turn went, for the rules by which a human is called.
 
     `rests`: the answer rests on an article, a tool or a flow; `flowed`: a flow has gone on. `confidence` is the best
-    article's score in this turn's search, None if there was none.
+    article's score in this turn's search, None if there was none. `unanswered`: the customer's question is still open.
     """
 
     misunderstood: bool = False
+    unanswered: bool = False
     flowed: bool = False
     rests: bool = False
     confidence: float | None = None
@@ -214,7 +215,14 @@ class Draft:
         size = self.script.count(content) + len(images) * tokens.IMAGE
         self.turn.append(
             ChatMessage(
-                "user", content, size, name=name, images=images, source=message.target or message.id, only=only
+                "user",
+                content,
+                size,
+                name=name,
+                images=images,
+                source=message.target or message.id,
+                only=only,
+                files=message.attachments,
             )
         )
 
@@ -223,14 +231,15 @@ class Draft:
         if not is_seen(reply.text) and not reply.buttons and not reply.files:
             self.trace("empty reply", reason="its text came out empty")
             return
-        reply = self.addressed(reply)
+        reply = self.addressed(replace(reply, author=name) if name else reply)
         self.replies.append(reply)
         self.offered += reply.choices
         self.typed = len(reply.choices)
         content = reply.text
         if reply.buttons:
             content += "\n[choices: " + " | ".join(button.label for button in reply.buttons) + "]"
-        self.turn.append(ChatMessage("assistant", content, self.script.count(content), name=name))
+        size = self.script.count(content)
+        self.turn.append(ChatMessage("assistant", content, size, name=name, files=reply.files))
 
     def addressed(self, reply: Reply) -> Reply:
         """The reply with what its buttons are pressed by, and for the customer alone if it must be."""
@@ -380,4 +389,5 @@ class Draft:
             user=self.author,
             withdrawn=tuple(self.withdrawn),
             locale=self.learned if self.learned not in ("", self.start.conversation.locale) else None,
+            unanswered=self.signs.unanswered,
         )

@@ -86,6 +86,7 @@ def take_turn(start: TurnInput, script: Script, moment: Moment) -> Generator[Eff
         else:
             yield from _customer(draft)
             _never_silent(draft)
+            draft.signs.unanswered = watching.unanswered(draft)
     yield from settle(draft)
     calls.tidy(draft)
     return draft.outcome()

@@ -11,6 +11,11 @@ from supportbot.triggers import Facts, Judged, Rule, is_repeat, judge
 from supportbot.types import HandOff, Message
 
 _EARLIER = 6
+_NO_ANSWER = ("no_answer", "model")
+"""Why a handoff was opened because the bot had no answer; a model that was asked for a human says "requested"."""
+_OTHERWISE = ("requested", "model_failed")
+"""Why one was opened that says nothing about the question."""
+_QUESTION_MARKS = frozenset("?？؟՞፧⁇⁈⁉")
 
 
 def before(draft: Draft, message: Message) -> bool:
@@ -44,6 +49,21 @@ def after(draft: Draft, message: Message) -> None:
         draft.move(replace(draft.state, missed=missed, unsourced=unsourced))
     if draft.handoff is None or not draft.handoff.open:
         _carried_out(draft, judge(draft.script.handoff.rules, _facts(draft, message), "after"))
+
+
+def unanswered(draft: Draft) -> bool:
+    """Whether the customer's question is still open, by how the turn went and never by a reply's words.
+
+    It is when a human was called for want of an answer; and when words with a question mark found no place in a flow,
+    or got a model's reply although the search had found nothing and no tool or flow was used.
+    """
+    reason = draft.opening.command.reason if draft.opening is not None and not draft.opening.reopened else ""
+    if reason in _NO_ANSWER:
+        return True
+    if reason in _OTHERWISE or not any(_QUESTION_MARKS & set(row.message.text) for row in draft.batch):
+        return False
+    signs = draft.signs
+    return signs.misunderstood or (draft.read and not signs.rests and signs.confidence == 0.0)
 
 
 def _carried_out(draft: Draft, judged: Judged) -> bool:

@@ -9,6 +9,7 @@ Rules that every implementation keeps:
 
 from supportbot.protocols.channels import Adapter, ChannelContext, Files, Inbox, Menu, Waiting
 from supportbot.protocols.desks import Desk, DeskInbox
+from supportbot.protocols.shelf import Shelf
 from supportbot.protocols.state import Enqueue, Store, TurnQueue
 from supportbot.protocols.work import Knowledge, Model, NotDone, OutcomeUnknown, Secrets, Tool, ToolContext
 
@@ -26,6 +27,7 @@ __all__ = [
     "NotDone",
     "OutcomeUnknown",
     "Secrets",
+    "Shelf",
     "Store",
     "Tool",
     "ToolContext",

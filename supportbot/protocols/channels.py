@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from supportbot.errors import ChannelRefused, UsageError
 from supportbot.protocols.desks import Desk, DeskInbox
+from supportbot.protocols.shelf import Shelf
 from supportbot.types import (
     Address,
     Attachment,
     Capabilities,
+    Identity,
     Message,
     Outgoing,
     Receipt,
@@ -45,8 +48,11 @@ class Waiting(Protocol):
 class Inbox(Protocol):
     """What an adapter may do with the house."""
 
-    async def receive(self, message: Message) -> Receipt:
+    async def receive(self, message: Message, *, entry: Mapping[str, Any] | None = None) -> Receipt:
         """Stores the message; only after this returns may the platform be acknowledged.
+
+        `entry` is what the channel's own pages show of it, which goes into the feed of the message's chat with it, under
+        the message's id.
 
         Raises Conflict (same id, other bytes), StoreFull, StoreBusy.
         """
@@ -70,6 +76,9 @@ class Inbox(Protocol):
 class Files(Protocol):
     """The contents of files, by their SHA-256."""
 
+    async def keep(self, content: bytes) -> str:
+        """The digest of the content, once it is safely on the disk. Raises StoreFull."""
+
     async def read(self, digest: str) -> bytes:
         """NotFound if it is not kept (any more)."""
 
@@ -85,6 +94,10 @@ class Menu:
     prompts: tuple[tuple[str, Mapping[str, str]], ...] = ()
 
 
+async def _nobody_looks(address: Address) -> None:
+    """Where there is no console."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelContext:
     """What a started adapter is handed.
@@ -98,6 +111,12 @@ class ChannelContext:
     log: Callable[..., None]
     files: Files
     desks: DeskInbox
+    shelf: Callable[[str], Shelf]
+    """The shelf of a channel by its name."""
+    identify: Callable[[str], Identity | None]
+    """Who a signed identity (`Message.proof`) proves, None if it does not hold."""
+    typing: Callable[[Address], Awaitable[None]] = _nobody_looks
+    """Tells colleagues who look at the conversation at this address that its customer is writing."""
     bot_name: str = ""
     locale: str = "en"
     menu: Menu = Menu()
@@ -115,6 +134,8 @@ class Adapter(ABC):
     capabilities: Capabilities = Capabilities()
     environment: ClassVar[Mapping[str, str]] = {}
     """Options that come from the environment where the config has none: {"token": "MY_TOKEN"}."""
+    body_limits: Mapping[str, int] = MappingProxyType({})
+    """Paths (their beginnings) of this channel whose bodies may be larger than `web.body_limit`, and how many bytes."""
     paths: ClassVar[Sequence[str]] = ()
     """Options that name files in the bot's folder; they arrive as whole paths."""
 
@@ -145,6 +166,9 @@ class Adapter(ABC):
         What it raises keeps the whole bot from starting: raise UsageError for what the operator must mend, such as a
         wrong token, and for a platform that is only down start a task that keeps trying.
         """
+
+    def closing(self) -> None:  # noqa: B027 - optional
+        """The server is about to stop: ends answers that would never end by themselves, such as open streams."""
 
     async def stop(self) -> None:  # noqa: B027 - optional
         """Closes them. Nothing is received or sent afterwards."""

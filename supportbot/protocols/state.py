@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from supportbot.protocols.shelf import Shelf
 from supportbot.types import (
     Aside,
     CallWaits,
@@ -69,8 +70,11 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
     # the way in
-    async def receive(self, message: Message, *, now: float, ready_at: float) -> Receipt:
-        """Stores, deduplicates and enqueues. A repeat gives the first receipt; Conflict if its digest differs."""
+    async def receive(
+        self, message: Message, *, now: float, ready_at: float, entry: Mapping[str, Any] | None = None
+    ) -> Receipt:
+        """Stores, deduplicates and enqueues; `entry` goes into the feed of the message's chat under its id. A repeat
+        gives the first receipt; Conflict if its digest differs."""
 
     async def begin(self, lease: Lease, *, now: float) -> TurnInput | None:
         """Fences out older attempts and reads the turn; None if nothing is pending. StaleLease if outdated."""
@@ -140,6 +144,10 @@ class Store(Protocol):
     async def unplaced(self, channel: str) -> bool:
         """Whether a handoff is on its way to this desk (as a channel, "@desk.NAME") whose place is not known yet; one
         that was refused again and again does not count."""
+
+    # what channels that are their own platform keep
+    def shelf(self, channel: str, *, clock: Callable[[], float]) -> Shelf:
+        """The channel's own shelf; `clock` says when its values end."""
 
     # time
     async def fire_timers(self, *, now: float) -> int:

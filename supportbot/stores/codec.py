@@ -165,7 +165,7 @@ def identity_plain(identity: Identity) -> dict[str, Any]:
 
 
 def chat_columns(message: ChatMessage) -> Row:
-    """(role, content, tokens, name, tool_calls, tool_call_id, images, source, only)."""
+    """(role, content, tokens, name, tool_calls, tool_call_id, images, source, only, files)."""
     calls = [[c.id, c.name, c.arguments] for c in message.tool_calls]
     return (
         _ROLE_NUMBER[message.role],
@@ -177,17 +177,19 @@ def chat_columns(message: ChatMessage) -> Row:
         dump(message.images) if message.images else None,
         clean(message.source) or None,
         clean(message.only) or None,
+        dump([_file(file) for file in message.files]) if message.files else None,
     )
 
 
 def turns(rows: Iterable[Row]) -> tuple[Turn, ...]:
     """Rows (turn, role, content, …) in order, grouped by turn."""
     grouped: dict[int, list[ChatMessage]] = {}
-    for sequence, role, content, tokens, name, packed, call_id, images, source, only in rows:
+    for sequence, role, content, tokens, name, packed, call_id, images, source, only, files in rows:
         calls = tuple(ToolCall(*call) for call in json.loads(packed)) if packed else ()
         shown = tuple(json.loads(images)) if images else ()
+        kept = tuple(Attachment(*file) for file in json.loads(files)) if files else ()
         message = ChatMessage(
-            ROLES[role], content, tokens, name or "", calls, call_id or "", shown, source or "", only or ""
+            ROLES[role], content, tokens, name or "", calls, call_id or "", shown, source or "", only or "", kept
         )
         grouped.setdefault(sequence, []).append(message)
     return tuple(Turn(sequence, tuple(messages)) for sequence, messages in grouped.items())
@@ -261,6 +263,8 @@ def reply_columns(reply: Reply, data: Mapping[str, Any] | None = None) -> tuple[
         extra["menu"] = True
     if reply.private:
         extra["private"] = True
+    if reply.author:
+        extra["author"] = reply.author
     return clean(reply.text), dump(extra) if extra else None
 
 
@@ -273,6 +277,7 @@ def _reply(text: str, extra: Any) -> Reply:
         tuple(Attachment(*file) for file in extra.get("files", ())),
         menu=extra.get("menu", False),
         private=extra.get("private", False),
+        author=extra.get("author", ""),
     )
 
 

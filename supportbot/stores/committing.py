@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from supportbot.stores import authority, codec, desks, queries
+from supportbot.stores import authority, codec, desks, queries, tallies
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.turns import held
 from supportbot.types import Committed, Lease, Outcome, Outgoing, Post, User
@@ -103,6 +103,7 @@ def commit(
     key, _, _, *address, customer, customer_name = held(connection, lease)
     turn = _Turn(connection, lease, packed, now, key)
     answered = _consume(turn)
+    tallies.count_turn(connection, (key, lease.sequence), address[0], packed.outcome, now)
     _write_history(turn)
     _write_dialogue(turn)
     _withdraw(turn, address[0])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from supportbot.protocols import Enqueue
-from supportbot.stores import codec, queries
+from supportbot.stores import codec, queries, shelf
 from supportbot.stores.codec import clean
 from supportbot.stores.turns import Fence
 from supportbot.types import Job, Outgoing
@@ -83,6 +83,7 @@ def sweep_some(connection: sqlite3.Connection, cutoff: float) -> int:
 def sweep_rest(connection: sqlite3.Connection, cutoff: float) -> int:
     """Journals nobody needs; and gives pages back to the disk when a good part of the file is empty."""
     removed = connection.execute(queries.SWEEP_JOURNAL, (cutoff,)).rowcount
+    removed += connection.execute(shelf.SWEEP, (cutoff,)).rowcount
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     free = connection.execute("PRAGMA freelist_count").fetchone()[0]
     if free * _FREE_SHARE > pages:

@@ -23,7 +23,7 @@ BEGIN_TURN = "UPDATE conversations SET attempt = ?, tries = tries + 1 WHERE id =
 GOT_ON = "UPDATE conversations SET tries = 0 WHERE id = ? AND tries > 1"
 PENDING = """SELECT id, message, kind, digest, user, user_name, text, extra, received_at
     FROM inbox WHERE conversation = ? AND id > ? AND done_at IS NULL ORDER BY id LIMIT ?"""
-MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for
+MESSAGES_AFTER = """SELECT turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for, files
     FROM messages WHERE conversation = ? AND turn > ? ORDER BY turn, id"""
 STATE = "SELECT body FROM states WHERE conversation = ? AND author = ?"
 JOURNAL = (
@@ -38,9 +38,9 @@ WRITE_JOURNAL = """INSERT INTO journal (conversation, turn, position, kind, dige
 CONSUME = """UPDATE inbox SET done_at = ?, turn = ? WHERE id = ? AND conversation = ? AND done_at IS NULL
     RETURNING kind, message, user, user_name"""
 ADD_MESSAGE = """INSERT INTO messages
-    (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-WITHDRAW_MESSAGE = "UPDATE messages SET content = ?, images = NULL WHERE conversation = ? AND source = ?"
+    (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for, files)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+WITHDRAW_MESSAGE = "UPDATE messages SET content = ?, images = NULL, files = NULL WHERE conversation = ? AND source = ?"
 WITHDRAW_INBOUND = """UPDATE inbox SET text = '', extra = NULL
     WHERE channel = ? AND conversation = ? AND (message = ? OR (message > ? AND message < ?))"""
 SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)

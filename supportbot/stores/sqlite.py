@@ -30,9 +30,11 @@ from supportbot.stores import (
     reading,
     turns,
 )
+from supportbot.stores.console import SqliteConsole
 from supportbot.stores.failures import translated
 from supportbot.stores.lock import DatabaseLock
 from supportbot.stores.recent import Past, Recent
+from supportbot.stores.shelf import SqliteShelf
 from supportbot.stores.turns import Fence
 from supportbot.stores.writer import Reader, Writer
 from supportbot.types import (
@@ -72,13 +74,20 @@ class SqliteStore:
     """A `supportbot.protocols.Store` in the file `path`.
 
     `enqueue` is the queue's. `events` names the channels that also get `handoff.*` and `conversation.closed`;
-    with `notify` each `handoff.*` goes to the channel "@notify" too. `open()` it on the event loop that uses it.
+    with `notify` each `handoff.*` goes to the channel "@notify" too. `committed` is told of each turn. `open()` it on the event loop that uses it.
     """
 
     def __init__(
-        self, path: Path | str, *, enqueue: Enqueue, events: Collection[str] = frozenset(), notify: bool = False
+        self,
+        path: Path | str,
+        *,
+        enqueue: Enqueue,
+        events: Collection[str] = frozenset(),
+        notify: bool = False,
+        committed: Callable[[str, Outcome], None] = lambda conversation, outcome: None,
     ) -> None:
         self.path = Path(path)
+        self._committed = committed
         self._enqueue = enqueue
         self._routes = committing.EventRoutes(frozenset(events), notify)
         self._fences: dict[str, Fence] = {}
@@ -136,11 +145,14 @@ class SqliteStore:
 
     # --- the way in ---
 
-    async def receive(self, message: Message, *, now: float, ready_at: float) -> Receipt:
+    async def receive(
+        self, message: Message, *, now: float, ready_at: float, entry: Mapping[str, Any] | None = None
+    ) -> Receipt:
         columns = codec.inbound_columns(message)
-        times, enqueue = (now, ready_at), self._enqueue
+        times, enqueue, shown = (now, ready_at), self._enqueue, None if entry is None else codec.dump(entry)
         received = await self._write(
-            lambda connection: turns.receive(connection, message, columns, times, enqueue), self._after_receive
+            lambda connection: turns.receive(connection, message, columns, times, enqueue, shown),
+            self._after_receive,
         )
         return received.receipt
 
@@ -195,6 +207,7 @@ class SqliteStore:
             self._fences[lease.conversation] = (lease.sequence, 0)
         else:
             self._fences.pop(lease.conversation, None)
+        self._committed(lease.conversation, outcome)
 
     async def seize(self, conversation: str, *, until: float) -> Lease:
         """NotFound if there is no such conversation; StaleLease if its turns end faster than one can be seized."""
@@ -271,6 +284,11 @@ class SqliteStore:
 
     async def unplaced(self, channel: str) -> bool:
         return await self._ask(lambda connection: desks.unplaced(connection, channel))
+
+    # --- what channels keep ---
+
+    def shelf(self, channel: str, *, clock: Callable[[], float]) -> SqliteShelf:
+        return SqliteShelf(channel, self._ask, self._write, clock)
 
     # --- time ---
 
@@ -351,6 +369,19 @@ class SqliteStore:
 
     async def counts(self) -> Mapping[str, int]:
         return await self._read(reading.counts)
+
+    @property
+    def console(self) -> SqliteConsole:
+        """The console's people, their sessions, and what they did."""
+        return SqliteConsole(self.read, self.write)
+
+    async def read(self, function: Callable[[sqlite3.Connection], T], /) -> T:
+        """Runs a function that only reads, for people's pages."""
+        return await self._read(function)
+
+    async def write(self, function: Callable[[sqlite3.Connection], T], /) -> T:
+        """Runs a function in a transaction of its own."""
+        return await self._write(function)
 
     # --- threads ---
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from supportbot.errors import Conflict, NotFound, StaleLease
 from supportbot.protocols import Enqueue
-from supportbot.stores import authority, codec, queries
+from supportbot.stores import authority, codec, queries, shelf, tallies
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.recent import Past
 from supportbot.types import (
@@ -63,17 +63,25 @@ class Received:
 
 
 def receive(
-    connection: sqlite3.Connection, message: Message, columns: Row, times: tuple[float, float], enqueue: Enqueue
+    connection: sqlite3.Connection,
+    message: Message,
+    columns: Row,
+    times: tuple[float, float],
+    enqueue: Enqueue,
+    entry: str | None = None,
 ) -> Received:
-    """`times` are (now, ready_at). Raises Conflict for the same id with another digest."""
+    """`times` are (now, ready_at), `entry` what the channel's feed shows of it. Raises Conflict for the same id with another digest."""
     channel, id, _, digest, *_ = columns
     found = connection.execute(queries.FIND_REPEAT, (channel, id)).fetchone()
     if found is not None:
         return Received(_repeat(found, channel, id, digest))
     now, ready_at = times
-    key, public, turn, attempt = _conversation(connection, message, now)
+    (key, public, turn, attempt), opened = _conversation(connection, message, now)
     position = connection.execute(queries.ADD_INBOUND, (key, *columns, now, ready_at)).lastrowid
     assert position is not None
+    tallies.count_receipt(connection, channel, opened, message.kind, now)
+    if entry is not None:
+        shelf.append(connection, channel, (clean(message.address.chat), id, now, entry))
     enqueued = enqueue(connection, Job(public, ready_at))
     return Received(Receipt(public, position, True), (turn, attempt), enqueued)
 
@@ -88,17 +96,17 @@ def _repeat(found: Row, channel: str, id: str, digest: str) -> Receipt:
     return Receipt(public, position, False, bool(done))
 
 
-def _conversation(connection: sqlite3.Connection, message: Message, now: float) -> Row:
-    """(key, public id, turn, attempt) of the conversation at the message's address, opened if it is new."""
+def _conversation(connection: sqlite3.Connection, message: Message, now: float) -> tuple[Row, bool]:
+    """(key, public id, turn, attempt) of the conversation at the message's address, and whether it is a new one."""
     at = message.address
     address = (clean(at.channel), clean(at.chat), clean(at.thread))
     found: Row | None = connection.execute(queries.FIND_ADDRESS, address).fetchone()
     if found is not None:
-        return found
+        return found, False
     public = "c_" + secrets.token_hex(16)
     opener = (clean(message.user.id), clean(message.user.name))
     key = connection.execute(queries.ADD_CONVERSATION, (public, *address, *opener, now, now)).lastrowid
-    return (key, public, 0, 0)
+    return (key, public, 0, 0), True
 
 
 # --- a turn's start ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from supportbot.testing.adapter_stage import Failure, Stage, Wire, context, served
     from supportbot.testing.desk_contract import DeskContract
     from supportbot.testing.desk_stage import DeskStage
-    from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox
+    from supportbot.testing.fake_inbox import FakeDesks, FakeFiles, FakeInbox, FakeShelf
     from supportbot.testing.model_contract import ModelContract
     from supportbot.testing.openai_server import FakeOpenAI, Fault, Say
     from supportbot.testing.queue_contract import QueueContract
@@ -34,6 +34,7 @@ _HOMES = {
     "FakeFiles": "testing.fake_inbox",
     "FakeInbox": "testing.fake_inbox",
     "FakeOpenAI": "testing.openai_server",
+    "FakeShelf": "testing.fake_inbox",
     "FakeSlack": "testing.slack.server",
     "FakeTelegram": "testing.telegram.server",
     "Fault": "testing.openai_server",
@@ -61,6 +62,7 @@ __all__ = [
     "FakeFiles",
     "FakeInbox",
     "FakeOpenAI",
+    "FakeShelf",
     "FakeSlack",
     "FakeTelegram",
     "Fault",

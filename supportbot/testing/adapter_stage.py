@@ -181,6 +181,8 @@ def context(inbox: FakeInbox, **more: Any) -> ChannelContext:
         "log": _silent,
         "files": FakeFiles(),
         "desks": FakeDesks(),
+        "shelf": inbox.shelf,
+        "identify": lambda proof: None,
         **more,
     }
     return ChannelContext(inbox, **fields)
@@ -191,7 +193,7 @@ async def served(adapter: Adapter, *, body_limit: int = 2_000_000) -> AsyncItera
     """The adapter's routes on a free port of loopback; gives the URL without a path."""
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    application = app.build(adapter.routes(), ready=_ready, body_limit=body_limit)
+    application = app.build(adapter.routes(), ready=_ready, body_limit=body_limit, larger=adapter.body_limits)
     running = asyncio.create_task(
         server.serve(
             application, "127.0.0.1", 0, started=lambda _, number: port.set_result(number), stop=stop, grace=1

@@ -246,7 +246,7 @@ class DeskContract(Acts):
         async def scene(stage: DeskStage) -> None:
             first, second = [await self.opened(stage, handoff) for handoff in ("h_one", "h_two")]
             sent = [
-                Attachment(name, "application/octet-stream", len(content), digest=stage.files.keep(content))
+                Attachment(name, "application/octet-stream", len(content), digest=stage.files.add(content))
                 for name, content in files
             ]
             await stage.desk.send(self.said("o-2", "h_one", first, "Here they are.", files=tuple(sent)))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Self
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from supportbot.errors import Conflict, NotFound, SupportbotError
-from supportbot.types import Act, Address, Message, Outgoing, Receipt
+from supportbot.types import Act, Address, Entry, Message, Outgoing, Receipt
 
 
 class FakeInbox:
@@ -29,6 +32,11 @@ class FakeInbox:
         self._open = asyncio.Event()
         self._open.set()
         self._scripted: dict[str, asyncio.Future[tuple[Outgoing, ...]]] = {}
+        self._shelves: dict[str, FakeShelf] = {}
+
+    def shelf(self, channel: str) -> FakeShelf:
+        """The channel's own shelf, always the same one."""
+        return self._shelves.setdefault(channel, FakeShelf())
 
     def hold(self) -> None:
         """Every `receive` from now on stops before it stores."""
@@ -43,7 +51,7 @@ class FakeInbox:
         if not future.done():
             future.set_result(rows)
 
-    async def receive(self, message: Message) -> Receipt:
+    async def receive(self, message: Message, *, entry: Mapping[str, Any] | None = None) -> Receipt:
         self.log.append(("asked", message.id))
         self.arrived.set()
         await self._open.wait()
@@ -53,6 +61,8 @@ class FakeInbox:
             if (known.address.channel, known.id) == (message.address.channel, message.id):
                 return self._again(at, known, message)
         self.messages.append(message)
+        if entry is not None:
+            await self.shelf(message.address.channel).append(message.address.chat, message.id, entry)
         self.customers.setdefault(message.address, message.user.id)
         self.log.append(("stored", message.id))
         return Receipt("conversation", len(self.messages), fresh=True)
@@ -84,6 +94,43 @@ class FakeInbox:
         if id not in self._scripted:
             self._scripted[id] = asyncio.get_running_loop().create_future()
         return self._scripted[id]
+
+
+class FakeShelf:
+    """A Shelf in memory: `values` by key, `feed` as (chat, entry) in order."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.values: dict[str, tuple[Mapping[str, Any], float | None]] = {}
+        self.feed: list[tuple[str, Entry]] = []
+        self._clock = clock
+
+    async def get(self, key: str) -> Mapping[str, Any] | None:
+        value, until = self.values.get(key, ({}, -1.0))
+        return value if until is None or until > self._clock() else None
+
+    async def put(self, key: str, value: Mapping[str, Any], *, until: float | None = None) -> None:
+        self.values[key] = (json.loads(json.dumps(value)), until)
+
+    async def remove(self, key: str) -> None:
+        self.values.pop(key, None)
+
+    async def append(self, chat: str, key: str, body: Mapping[str, Any]) -> Entry:
+        for _, entry in self.feed:
+            if entry.key == key:
+                return entry
+        self.feed.append((chat, Entry(len(self.feed) + 1, key, self._clock(), json.loads(json.dumps(body)))))
+        return self.feed[-1][1]
+
+    async def entries(
+        self, chat: str, *, after: int | None = None, before: int | None = None, limit: int = 100
+    ) -> tuple[Entry, ...]:
+        own = [entry for whose, entry in self.feed if whose == chat]
+        if after is not None:
+            return tuple(entry for entry in own if entry.position > after)[:limit]
+        return tuple(entry for entry in own if before is None or entry.position < before)[-limit:]
+
+    async def entry(self, chat: str, position: int) -> Entry | None:
+        return next((one for whose, one in self.feed if whose == chat and one.position == position), None)
 
 
 class FakeDesks:
@@ -118,11 +165,14 @@ class FakeFiles:
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
 
-    def keep(self, content: bytes) -> str:
+    def add(self, content: bytes) -> str:
         """The digest under which it can be read."""
         digest = hashlib.sha256(content).hexdigest()
         self.kept[digest] = content
         return digest
+
+    async def keep(self, content: bytes) -> str:
+        return self.add(content)
 
     async def read(self, digest: str) -> bytes:
         try:

@@ -127,6 +127,16 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that a channel's own pages show: `position` grows in order, `key` stands once on the channel."""
+
+    position: int
+    key: str
+    at: float
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What `Store.receive` answers: the row is committed. `fresh` is False for a repeat."""
 
@@ -168,6 +178,8 @@ class Reply:
     files: tuple[Attachment, ...] = ()
     menu: bool = False
     private: bool = False
+    author: str = ""
+    """The shown name of the human agent whose words these are, "" for the bot's own."""
 
     @property
     def choices(self) -> tuple[Button, ...]:

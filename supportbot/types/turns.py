@@ -9,7 +9,7 @@ from typing import Any, Literal
 from supportbot.types.authority import Standing, WaitingCall
 from supportbot.types.dialogue import FlowState
 from supportbot.types.handoffs import Handoff, Post
-from supportbot.types.messages import Address, Inbound, Outgoing, OutgoingKind, Reply, User
+from supportbot.types.messages import Address, Attachment, Inbound, Outgoing, OutgoingKind, Reply, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class ChatMessage:
     images: tuple[str, ...] = ()
     source: str = ""
     only: str = ""
+    files: tuple[Attachment, ...] = ()
+    """What came or went with it; for people, no model is shown it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,8 @@ class Outcome:
     """New or changed ones."""
     withdrawn: tuple[str, ...] = ()
     """Ids of earlier messages that their author deleted: their words leave the history."""
+    unanswered: bool = False
+    """The customer's question is still open: the bot had no answer, or one that rests on nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,8 +38,14 @@ _SENTENCES: Mapping[int, str] = {
 }
 
 
-def build(routes: Sequence[BaseRoute], *, ready: Ready, body_limit: int) -> Starlette:
-    """The application for the one port. `body_limit` in bytes holds for every route; a route may set a smaller one."""
+def build(
+    routes: Sequence[BaseRoute], *, ready: Ready, body_limit: int, larger: Mapping[str, int] = MappingProxyType({})
+) -> Starlette:
+    """The application for the one port.
+
+    `body_limit` in bytes holds for every route; a route may set a smaller one. `larger` has the beginnings of paths for
+    which another limit holds.
+    """
 
     async def readyz(request: Request) -> Response:
         checks = await _checks(ready)
@@ -47,7 +54,7 @@ def build(routes: Sequence[BaseRoute], *, ready: Ready, body_limit: int) -> Star
 
     return Starlette(
         routes=[Route("/healthz", _healthz), Route("/readyz", readyz), *routes],
-        middleware=[Middleware(_Shell, body_limit=body_limit)],
+        middleware=[Middleware(_Shell, body_limit=body_limit, larger=dict(larger))],
         exception_handlers={HTTPException: _http_error, Exception: _unexpected},
     )
 
@@ -85,9 +92,10 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 class _Shell:
     """The outermost of ours: caps bodies and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, body_limit: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._limit = body_limit
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,11 +111,14 @@ class _Shell:
             await send(message)
 
         try:
-            await self._app(scope, _capped(receive, self._limit), send_with_headers)
+            await self._app(scope, _capped(receive, self._limit_of(scope["path"])), send_with_headers)
         except _TooLarge:
             if started:
                 raise
             await answer(413, {"error": _SENTENCES[413]})(scope, receive, send_with_headers)
+
+    def _limit_of(self, path: str) -> int:
+        return next((limit for start, limit in self._larger.items() if path.startswith(start)), self._limit)
 
 
 def _missing(headers: Iterable[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:

@@ -3,7 +3,8 @@
 Rules:
 
 1. A connection that never finishes its request head is closed: after HEAD_SECONDS, or at HEAD_LIMIT bytes.
-2. When `stop` is set, no new connection is taken, what has begun may end within `grace` seconds, then it is cancelled.
+2. Who calls is the peer of the connection; a proxy in front is believed who it is only if it is one of `proxies`.
+3. When `stop` is set, no new connection is taken, what has begun may end within `grace` seconds, then it is cancelled.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -33,22 +35,30 @@ async def serve(
     started: Callable[[str, int], None],
     stop: asyncio.Event,
     grace: float = GRACE,
+    proxies: Sequence[str] = (),
 ) -> None:
     """Serves until `stop` is set and what had begun has ended (at most `grace` seconds more).
 
+    `proxies` are addresses and networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed.
     `started(host, port)` is called once connections are taken, with the port in use (0 asks for any free one).
     Raises UsageError when the address cannot be had.
     """
     bound = _bind(host, port)
     name = bound.getsockname()
-    await serve_on(app, bound, started=lambda: started(host, name[1]), stop=stop, grace=grace)
+    await serve_on(app, bound, started=lambda: started(host, name[1]), stop=stop, grace=grace, proxies=proxies)
 
 
 async def serve_on(
-    app: ASGIApp, bound: socket.socket, *, started: Callable[[], None], stop: asyncio.Event, grace: float = GRACE
+    app: ASGIApp,
+    bound: socket.socket,
+    *,
+    started: Callable[[], None],
+    stop: asyncio.Event,
+    grace: float = GRACE,
+    proxies: Sequence[str] = (),
 ) -> None:
     """The same on a bound socket, which is closed in the end."""
-    server = _Server(_config(app, grace))
+    server = _Server(_config(app, grace, proxies))
     running = asyncio.create_task(server.serve(sockets=[bound]))
     up = asyncio.create_task(server.up.wait())
     stopping = asyncio.create_task(stop.wait())
@@ -68,7 +78,7 @@ async def serve_on(
             bound.close()
 
 
-def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
+def _config(app: ASGIApp, grace: float, proxies: Sequence[str]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=_Protocol,
@@ -77,10 +87,19 @@ def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[form for proxy in proxies for form in _forms(proxy)],
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(int(grace), 1),
     )
+
+
+def _forms(proxy: str) -> Sequence[str]:
+    """The network, and how a socket for IPv6 and IPv4 shows the callers in it."""
+    network = ipaddress.ip_network(proxy)
+    if isinstance(network, ipaddress.IPv6Network):
+        return (str(network),)
+    return (str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}")
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.aimock import NoAimock, aimock
+from benchmarks.aimock import aimock
+from benchmarks.npm import Missing
 from supportbot.errors import ModelBilling, ModelError, ModelRefused, ModelUnavailable
 from supportbot.models import OpenAIModel, ResilientModel, RetryPolicy
 from supportbot.types import ChatMessage, ModelAnswer, ModelParameters, ModelRequest, ToolSpec
@@ -49,7 +50,7 @@ def base_url() -> Iterator[str]:
     server = aimock(FIXTURES, key=KEY)
     try:
         address = server.__enter__()
-    except NoAimock as missing:
+    except Missing as missing:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(missing))

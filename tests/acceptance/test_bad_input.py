@@ -49,7 +49,7 @@ def folder_instead(folder: Path) -> None:
 
 
 def channel(line: str) -> Callable[[Path], None]:
-    return config("channels: {}\n", f"channels:\n  desk: {line}\n")
+    return config("channels:\n", f"channels:\n  desk: {line}\n")
 
 
 UNUSABLE: list[tuple[str, Callable[[Path], object], str]] = [
@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence_with_its_place(
 
 
 def test_several_mistakes_are_told_together(bot: Path) -> None:
-    edit(bot / "config.yaml", "channels: {}", "channels: {a: {type: pigeon}, b: {type: webhook}}")
+    edit(bot / "config.yaml", "channels:\n", "channels:\n  a: {type: pigeon}\n  b: {type: webhook}\n")
     write("shop_tools.py", "1 / 0\n")(bot)
     assert_refused(run(bot, "check"), "pigeon", "channels.b.secrets", "ZeroDivisionError", problems=3)
 

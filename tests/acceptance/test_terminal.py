@@ -120,7 +120,7 @@ def buttons(text: str) -> list[str]:
 
 
 def test_the_demo_greets_shows_numbered_buttons_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with terminal(tmp_path, "demo", TMPDIR=str(tmp_path)) as shell:
+    with terminal(tmp_path, "demo", "--terminal", TMPDIR=str(tmp_path)) as shell:
         shell.see("you: ")
         assert "without a model" in shell.shown and "Try: " in shell.shown
         assert len(buttons(shell.shown)) == 5
@@ -316,6 +316,7 @@ COMMANDS = ("demo", "init", "check", "chat", "ask", "serve", "conversations", "w
 GROUPS = {
     "handoffs": ("list", "show", "claim", "reply", "resolve", "return", "release", "transfer", "note"),
 }
+GROUPS["console"] = ("create-user", "users", "reset-password", "disable", "enable", "audit")
 GROUPS["db"] = ("backup", "restore", "check", "migrate")
 EVERY = [
     (),

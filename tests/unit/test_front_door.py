@@ -9,7 +9,7 @@ import supportbot
 import supportbot.testing
 
 NAMES = {
-    *("Act", "Desk", "DeskInbox"),
+    *("Act", "Desk", "DeskInbox", "Entry", "Shelf"),
     *("Action", "Adapter", "Address", "Attachment", "Bot", "Button", "Capabilities", "ChannelContext", "Event"),
     *(
         "Files",

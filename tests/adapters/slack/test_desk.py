@@ -239,7 +239,7 @@ async def test_everybodys_words_come_under_their_name(front: Floor) -> None:
 
 async def test_a_customers_file_is_uploaded_once_and_one_that_is_lost_is_named(front: Floor) -> None:
     place = await front.open()
-    kept = Attachment("photo.png", "image/png", 3, digest=front.files.keep(b"png"))
+    kept = Attachment("photo.png", "image/png", 3, digest=front.files.add(b"png"))
     lost = Attachment("lost.pdf", "application/pdf", 3, digest="0" * 64)
     linked = Attachment("map", "text/html", url="https://shop.example/map")
     sent = said(place, "Here.", files=(kept, lost, linked))

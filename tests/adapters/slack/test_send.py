@@ -186,7 +186,7 @@ async def test_in_a_direct_message_nothing_need_be_private(desk: Shop) -> None:
 
 async def test_a_file_is_uploaded_into_the_conversation(desk: Shop) -> None:
     root = events.stamp()
-    label = Attachment("label.pdf", "application/pdf", digest=desk.files.keep(b"%PDF-1"))
+    label = Attachment("label.pdf", "application/pdf", digest=desk.files.add(b"%PDF-1"))
     await desk.adapter.send(outgoing(Reply("Your label:", files=(label,)), address=channel(root)))
     text, file = desk.slack.posts
     assert (text.text, file.thread_ts) == ("Your label:", root)
@@ -198,7 +198,7 @@ async def test_a_file_is_uploaded_into_the_conversation(desk: Shop) -> None:
 @pytest.mark.parametrize("text", ["Your label:", ""])
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 async def test_a_reply_whose_file_failed_is_completed_and_not_repeated(desk: Shop, method: str, text: str) -> None:
-    label = Attachment("label.pdf", "application/pdf", digest=desk.files.keep(b"%PDF-1"))
+    label = Attachment("label.pdf", "application/pdf", digest=desk.files.add(b"%PDF-1"))
     reply = Reply(text, files=(label,))
     desk.slack.next(method, RESET_AFTER_ACCEPTING)
     with pytest.raises(ChannelBusy):

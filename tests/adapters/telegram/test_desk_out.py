@@ -178,7 +178,7 @@ async def test_the_bots_and_colleagues_markdown_is_shown_as_such(shop: Shop) -> 
 
 async def test_files_come_with_their_content_or_are_named(shop: Shop) -> None:
     place = await opened_handoff(shop)
-    kept = shop.files.keep(b"%PDF")
+    kept = shop.files.add(b"%PDF")
     files = (
         Attachment("bill.pdf", "application/pdf", 4, digest=kept),
         Attachment("lost.pdf", "application/pdf", 4, digest="0" * 64),

@@ -135,7 +135,7 @@ async def test_buttons_that_are_refused_become_lines(shop: Shop) -> None:
 
 
 async def test_a_picture_goes_out_with_the_text_under_it(shop: Shop) -> None:
-    digest = shop.files.keep(b"\x89PNG picture")
+    digest = shop.files.add(b"\x89PNG picture")
     picture = Attachment("lamp.png", "image/png", 12, digest=digest)
     await shop.adapter.send(outgoing("**Your** lamp", files=(picture,), buttons=YES_NO))
     (sent,) = shop.fake.sent
@@ -149,7 +149,7 @@ async def test_a_picture_goes_out_with_the_text_under_it(shop: Shop) -> None:
 
 
 async def test_other_files_are_documents_and_a_long_text_comes_first(shop: Shop) -> None:
-    digest = shop.files.keep(b"%PDF")
+    digest = shop.files.add(b"%PDF")
     invoice = Attachment("invoice.pdf", "application/pdf", 4, digest=digest)
     online = Attachment("terms.pdf", "application/pdf", url="https://shop.example/terms.pdf")
     await shop.adapter.send(outgoing("long " * 300, files=(invoice, online), buttons=YES_NO))
@@ -162,7 +162,7 @@ async def test_other_files_are_documents_and_a_long_text_comes_first(shop: Shop)
 
 
 async def test_a_picture_that_is_refused_goes_out_as_a_document(shop: Shop) -> None:
-    picture = Attachment("lamp.png", "image/png", 12, digest=shop.files.keep(b"\x89PNG picture"))
+    picture = Attachment("lamp.png", "image/png", 12, digest=shop.files.add(b"\x89PNG picture"))
     shop.fake.next("sendPhoto", bad("PHOTO_INVALID_DIMENSIONS"))
     await shop.adapter.send(outgoing("Your lamp", files=(picture,)))
     assert [(one.method, one.text) for one in shop.fake.sent] == [("sendDocument", "Your lamp")]
@@ -184,7 +184,7 @@ async def test_a_file_that_is_gone_is_told_by_its_link_or_refused(shop: Shop) ->
 
 
 async def test_a_reply_that_failed_in_the_middle_goes_on_there(shop: Shop) -> None:
-    files = tuple(Attachment(f"{n}.pdf", digest=shop.files.keep(b"%d" % n)) for n in range(3))
+    files = tuple(Attachment(f"{n}.pdf", digest=shop.files.add(b"%d" % n)) for n in range(3))
     row = outgoing("long " * 300, files=files)
     shop.fake.next("sendDocument", None, RESET)
     with pytest.raises(ChannelBusy):

@@ -99,9 +99,9 @@ async def test_words_leave_with_who_said_them(at: Desks) -> None:
 async def test_a_small_file_travels_inside_and_a_large_one_is_only_named(at: Desks) -> None:
     small, exact, large = b"%PDF-1.7", b"e" * FILE_LIMIT, b"l" * (FILE_LIMIT + 1)
     kept = [
-        Attachment("a.pdf", "application/pdf", -1, digest=at.files.keep(content)) for content in (small, exact)
+        Attachment("a.pdf", "application/pdf", -1, digest=at.files.add(content)) for content in (small, exact)
     ]
-    over = Attachment("big.bin", size=len(large), digest=at.files.keep(large))
+    over = Attachment("big.bin", size=len(large), digest=at.files.add(large))
     lost = Attachment("lost.txt", "text/plain", 4, "https://files.example/lost.txt", digest="0" * 64)
     await at.front.send(ROWS.said("o-2", "h_1", "h_1", "", files=(*kept, over, lost)))
     first, second, third, fourth = at.helpdesk.accepted[0].payload["attachments"]
@@ -117,7 +117,7 @@ async def test_a_small_file_travels_inside_and_a_large_one_is_only_named(at: Des
 
 
 async def test_the_files_of_one_message_are_limited_together(at: Desks) -> None:
-    files = [Attachment(f"{n}", digest=at.files.keep(bytes([n]) * FILE_LIMIT)) for n in range(7)]
+    files = [Attachment(f"{n}", digest=at.files.add(bytes([n]) * FILE_LIMIT)) for n in range(7)]
     await at.front.send(ROWS.said("o-2", "h_1", "h_1", "", files=tuple(files)))
     sent = at.helpdesk.accepted[0].payload["attachments"]
     assert ["content" in one for one in sent] == [True] * (FILES_LIMIT // FILE_LIMIT) + [False, False]
@@ -366,7 +366,7 @@ async def test_what_the_page_has_agents_send_is_taken(at: Desks) -> None:
 async def test_what_the_page_shows_of_a_handoff_is_what_is_sent(at: Desks) -> None:
     requested, said = [fields for fields in written() if "desk" in fields]
     files = [Attachment(name, kind, 1) for name, kind in (("a.pdf", "application/pdf"), ("b.mp4", "video/mp4"))]
-    kept = replace(files[0], digest=at.files.keep(b"%PDF-1.7\n"))
+    kept = replace(files[0], digest=at.files.add(b"%PDF-1.7\n"))
     await at.front.send(ROWS.requested("h_1"))
     await at.front.send(replace(ROWS.said("o-2", "h_1", "h_1", "Hi", files=(kept, files[1])), data=SAID))
     for shown, delivery in zip((requested, said), at.helpdesk.ledger, strict=True):

@@ -33,6 +33,20 @@ tools:
       command: [python, tools/warehouse_mcp.py]
       allow: {stock: {public: true}, reserve: {confirm: true, limits: [{times: 3}]}}
 identity: {flow: verify, send_code: send_code}
+channels:
+  web:
+    type: web
+    origins: []
+    accent: "#23583f"
+    greeting:
+      en: "Hi, Mia from Acme Home here. How can I help?"
+      de: "Hallo, hier ist Mia von Acme Home. Wobei kann ich helfen?"
+    prompts:
+      - order_status
+      - return_and_refund
+      - change_address
+      - item_damaged
+      - {en: Talk to a person, de: Mit einem Menschen sprechen}
 handoff:
   reopen: 24h
   rating: true
@@ -74,7 +88,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         else:
             yield f"{prefix}{name}"
             if models and not _elsewhere(name, models[0]):
-                yield from keys(models[0], f"{prefix}{name}.*.")
+                step = "" if field.annotation == models[0] | None else "*."
+                yield from keys(models[0], f"{prefix}{name}.{step}")
 
 
 def _elsewhere(name: str, model: type[BaseModel]) -> bool:
@@ -103,7 +118,7 @@ def test_the_example_is_the_default_and_names_every_key() -> None:
     bare = config(BARE)
     assert validate(Config, example) == bare
     written = {".".join(map(str, path)) for path in example.marks}
-    expected = {key for key in keys(Config) if "*" not in key}
+    expected = {key for key in keys(Config) if "*" not in key and not key.startswith("console.oidc.")}
     assert expected <= written
 
 
@@ -113,7 +128,7 @@ def test_the_example_describes_every_key_in_a_comment() -> None:
         for line in EXAMPLE.read_text(encoding="utf-8").splitlines()
         if re.match(r"\s*\w+:\s*\S", line) and " # " not in line
     ]
-    assert bare == ["channels: {}", "desks: {}"]
+    assert bare == ["desks: {}"]
 
 
 def test_the_example_names_its_schema_in_the_first_line() -> None:
@@ -136,10 +151,11 @@ def test_the_examples_desks_work_once_their_signs_are_taken_away() -> None:
 
 def uncommented(section: str, until: str) -> str:
     """The example with what stands as a comment below this section."""
-    head, _, rest = EXAMPLE.read_text(encoding="utf-8").partition(f"{section}: {{}}")
+    example = EXAMPLE.read_text(encoding="utf-8").replace(f"\n{section}: {{}}", f"\n{section}:")
+    head, _, rest = example.partition(f"\n{section}:\n")
     block, end, tail = rest.partition(f"\n{until}")
     lines = [line for line in block.splitlines() if line.startswith("#  ")]
-    return head + f"{section}:\n" + "\n".join(line[1:] for line in lines) + end + tail
+    return head + f"\n{section}:\n" + "\n".join(line[1:] for line in lines) + end + tail
 
 
 def test_the_documentation_lists_exactly_the_keys_that_there_are() -> None:
@@ -191,7 +207,8 @@ def test_a_channel_keeps_its_own_keys_as_they_are() -> None:
 
 def test_secrets_are_in_no_representation() -> None:
     found = config(
-        "bot: {name: A}\nmodel: {api_key: hunter2}\nhandoff: {notify_url: 'https://a.example', notify_secret: hunter2}\n"
+        "bot: {name: A}\nmodel: {api_key: hunter2}\n"
+        "console: {oidc: {issuer: 'https://i.example', client_id: c, client_secret: hunter2, default_role: agent}}\nhandoff: {notify_url: 'https://a.example', notify_secret: hunter2}\n"
         "channels: {a: {type: b, secrets: [hunter2]}}\nstore: postgresql://u:hunter2@h/d"
     )
     assert found.model.api_key is not None
@@ -225,7 +242,14 @@ def test_what_is_kept_of_the_history_is_half_if_nothing_is_said() -> None:
         ("{bot: {name: A}, channels: {desk: {type: x, burst_wait: 3}}}", ["1:57: 'burst_wait' must have a unit: 3s are seconds, 3m minutes, 3h hours"]),
         ("{bot: {name: A}, handoff: {notify_url: 'https://a.example'}}", ["1:40: 'notify_url' needs a notify_secret or notify_secret_file beside it"]),
         ("{bot: {name: A}, web: {port: 80800}}", ["1:30: 'port' must be 65535 or less, not 80800"]),
+        ("{bot: {name: A}, web: {proxies: [proxy.example]}}", ["1:34: entry 1 of 'proxies' must be an address or a network such as 10.0.0.0/8"]),
+        ("{bot: {name: A}, web: {proxies: [10.0.0.1/8]}}", ["1:34: entry 1 of 'proxies' must be an address or a network such as 10.0.0.0/8"]),
+        ("{bot: {name: A}, web: {proxies: ['*']}}", ["1:34: entry 1 of 'proxies' must be an address or a network such as 10.0.0.0/8"]),
         ("{bot: {name: A}, web: {body_limit: huge}}", ["1:36: 'body_limit' must be a size such as 512KB, 1MB or a number of bytes"]),
+        ("{bot: {name: A}, console: {idle: 20}}", ["1:34: 'idle' must have a unit: 20s are seconds, 20m minutes, 20h hours"]),
+        ("{bot: {name: A}, console: {oidc: {issuer: 'https://i.example', client_id: c}}}", ["1:43: 'oidc' needs roles with a role_claim, or a default_role: nobody could come in"]),
+        ("{bot: {name: A}, console: {oidc: {issuer: 'https://i.example', client_id: c, roles: {a: agent}}}}", ["1:85: 'roles' needs a role_claim beside it"]),
+        ("{bot: {name: A}, console: {oidc: {issuer: 'https://i.example', client_id: c, default_role: boss}}}", ["1:92: 'default_role' must be 'agent', 'lead' or 'admin', not 'boss'"]),
         ("{bot: {name: A}, logging: {level: loud}}", ["1:35: 'level' must be 'debug', 'info', 'warning' or 'error', not 'loud'"]),
         ("{bot: {name: A}, handof: {}}", ["1:18: unknown key 'handof': did you mean 'handoff'?"]),
         ("{bot: {name: A}, port: 80}", ["1:18: unknown key 'port' here: it belongs under 'web'"]),

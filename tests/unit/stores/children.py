@@ -43,7 +43,7 @@ async def fill(path: Path) -> None:
     """Writes under a limit on file sizes until it does not fit; then says what happened, and what is left."""
     store = await opened(path)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, resource.RLIM_INFINITY))
     accepted = 0
     for count in range(2000):
         try:

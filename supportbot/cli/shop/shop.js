@@ -1,0 +1,32 @@
+// What a company's own site does: it knows who is signed in, and hands the chat a token that its server has signed.
+const button = document.getElementById("account");
+
+async function token() {
+  const answer = await fetch("/sign-in", { method: "POST" });
+  return (await answer.json()).token;
+}
+
+async function signIn() {
+  sessionStorage.setItem("shop", "jana");
+  window.supportbot.identify(await token());
+  show(true);
+}
+
+function signOut() {
+  sessionStorage.removeItem("shop");
+  window.supportbot.logout();
+  show(false);
+}
+
+function show(signedIn) {
+  button.setAttribute("aria-pressed", String(signedIn));
+  button.textContent = signedIn ? "Jana, sign out" : "Sign in as Jana";
+}
+
+function whenThere(then, tries = 100) {
+  if (window.supportbot) then();
+  else if (tries) setTimeout(whenThere, 50, then, tries - 1);
+}
+
+button.addEventListener("click", () => (sessionStorage.getItem("shop") ? signOut() : signIn()));
+whenThere(() => sessionStorage.getItem("shop") && signIn());

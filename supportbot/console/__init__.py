@@ -1,0 +1,53 @@
+"""The agent console: pages on the same port for the people behind the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from supportbot.console.room import Room
+
+PATH = "/console"
+MOST_FILES = 10
+"""Files in one form."""
+
+
+def routes(room: Room) -> Sequence[BaseRoute]:
+    """Every page of the console."""
+    from supportbot.console import (
+        accounts,
+        acts,
+        audit,
+        canned,
+        customer,
+        dashboard,
+        finding,
+        live,
+        oidc,
+        queue,
+        signing_in,
+        static,
+        talk,
+    )
+    from supportbot.console.access import Access
+
+    access = Access(room)
+    parts = (
+        static,
+        signing_in,
+        accounts,
+        audit,
+        oidc,
+        queue,
+        talk,
+        acts,
+        live,
+        finding,
+        customer,
+        canned,
+        dashboard,
+    )
+    return [route for part in parts for route in part.routes(room, access)]
