@@ -153,13 +153,13 @@ async def limited(count: int, make: object, at_once: int = AT_ONCE) -> list[obje
 
 async def opened(port: int, number: int, tasks: set[asyncio.Task[None]]) -> Page:
     """A page with a session and a stream."""
-    status, body = await ask(
-        port, "POST", "/chat/sessions", {}, **{"x-forwarded-for": f"10.0.{number // 250}.{number % 250}"}
-    )
+    address = {"x-forwarded-for": f"10.0.{number // 250}.{number % 250}"}
+    status, body = await ask(port, "POST", "/chat/sessions", {}, **address)
     assert status == 201, (status, body)
     page = Page(number, json.loads(body)["token"])
     reader, page.writer = await asyncio.open_connection("127.0.0.1", port)
-    page.writer.write(head("GET", "/chat/events", authorization=f"Bearer {page.token}", **{"last-event-id": "0"}))
+    headers = {"authorization": f"Bearer {page.token}", "last-event-id": "0", **address}
+    page.writer.write(head("GET", "/chat/events", **headers))
     tasks.add(asyncio.create_task(page.read(reader)))
     async with asyncio.timeout(30):
         await page.ready.wait()

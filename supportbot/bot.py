@@ -285,7 +285,9 @@ class Bot:
         now = self._clock()
         talk = message.kind in ("message", "message.edited", "message.deleted", "event")
         wait = 0.0 if not talk else self._burst_wait(message.address.channel, adapter)
-        return await self.store.receive(message, now=now, ready_at=now + wait, entry=entry)
+        receipt = await self.store.receive(message, now=now, ready_at=now + wait, entry=entry)
+        self.changes.tell(f"c:{receipt.conversation}")
+        return receipt
 
     def wait_for(self, message: Message) -> Wait:
         return self._waits.wait_for(message)
@@ -328,8 +330,11 @@ class Bot:
         routes = [route for adapter in self.adapters.values() for route in adapter.routes()]
         routes += [*self._console(), *self._routes]
         larger = {path: most for adapter in self.adapters.values() for path, most in adapter.body_limits.items()}
-        larger[console.PATH] = self.files.config.attachments.max_size * console.MOST_FILES + _FORM
-        return build(routes, ready=self.ready, body_limit=self.files.config.web.body_limit, larger=larger)
+        larger[f"{console.PATH}/c/"] = self.files.config.attachments.max_size * console.MOST_FILES + _FORM
+        limit = self.files.config.web.body_limit
+        return build(
+            routes, ready=self.ready, body_limit=limit, larger=larger, pages={console.PATH: console.problem}
+        )
 
     def _console(self) -> Sequence[BaseRoute]:
         config = self.files.config
@@ -348,6 +353,7 @@ class Bot:
             http=egress.client,
             public_url=(config.web.public_url or "").rstrip("/"),
             bot_name=config.bot.name,
+            sensitive=self.files.flows.sensitive,
         )
         return console.routes(room)
 

@@ -50,9 +50,10 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read_body(length: str, receive: Receive, limit: int, *, seconds: float = BODY_SECONDS) -> bytes:
-    """The body, of at most `limit` bytes, once it is here, which may take `seconds`; `length` is its content-length
-    header. Raises Refused and CallerLeft."""
+async def read_body(length: str, receive: Receive, limit: int, *, seconds: float | None = None) -> bytes:
+    """The body, of at most `limit` bytes, once it is here, which may take `seconds` (BODY_SECONDS if none are
+    given); `length` is its content-length header. Raises Refused and CallerLeft."""
+    seconds = BODY_SECONDS if seconds is None else seconds
     if not (length.isascii() and length.isdigit()) or len(length) > 15 or int(length) > limit:
         raise _too_large(limit)
     pieces: list[bytes] = []

@@ -191,7 +191,7 @@ class StaleLease(StoreError):
 
 
 class Conflict(StoreError):
-    """The same message id came before with other content."""
+    """The same id came before with other content, or a change does not go with what stands there."""
 
 
 class NotFound(SupportbotError):

@@ -27,7 +27,7 @@ def fit(reply: Reply, capabilities: Capabilities) -> tuple[Reply, ...]:
     text = "\n\n".join(part for part in (reply.text, *_told(reply, capabilities)) if part)
     limit, measure = capabilities.text_limit, capabilities.measure
     parts = markup.split(text, limit, measure=measure) if limit else [text]
-    alone = [Reply(part, private=reply.private) for part in parts[:-1]]
+    alone = [Reply(part, private=reply.private, author=reply.author) for part in parts[:-1]]
     return (
         *alone,
         replace(reply, text=parts[-1], buttons=buttons, files=files, menu=reply.menu and bool(buttons)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import TypeVar
 
 from supportbot.attempt import Attempt, overdue
 from supportbot.dialogue import OWN_FILE
@@ -25,6 +26,7 @@ from supportbot.journal import Journal
 from supportbot.previews import at_work
 from supportbot.replies import fit
 from supportbot.types import (
+    ChatMessage,
     Inbound,
     Lease,
     Outcome,
@@ -32,6 +34,8 @@ from supportbot.types import (
     TurnInput,
     Usage,
 )
+
+Said = TypeVar("Said", Reply, ChatMessage)
 
 MAX_RESTARTS = 2
 _RETRY_SECONDS = (0.2, 1.0, 3.0)
@@ -150,7 +154,11 @@ class Worker:
         house = self._house
         channel = start.conversation.address.channel
         adapter = house.adapters.get(channel)
-        outcome = replace(outcome, replies=tuple(_with_files(house, reply) for reply in outcome.replies))
+        outcome = replace(
+            outcome,
+            turn=tuple(_with_files(house, message) for message in outcome.turn),
+            replies=tuple(_with_files(house, reply) for reply in outcome.replies),
+        )
         if adapter is not None:
             parts = tuple(part for reply in outcome.replies for part in fit(reply, adapter.capabilities))
             outcome = replace(outcome, replies=parts)
@@ -176,15 +184,15 @@ def _resumed(start: TurnInput) -> TurnInput:
     return replace(start, pending=known or start.pending)
 
 
-def _with_files(house: House, reply: Reply) -> Reply:
-    """The reply with the digests of files from the bot's own folder."""
+def _with_files(house: House, said: Said) -> Said:
+    """It with the digests of files from the bot's own folder."""
     files = tuple(
         replace(file, digest=house.own_files.get(file.ref.removeprefix(OWN_FILE), ""), ref="")
         if file.ref.startswith(OWN_FILE)
         else file
-        for file in reply.files
+        for file in said.files
     )
-    return replace(reply, files=files) if files else reply
+    return replace(said, files=files) if files else said
 
 
 def _belongs(pending: tuple[Inbound, ...], late: tuple[Inbound, ...]) -> bool:

@@ -38,11 +38,14 @@ from supportbot_web.hub import Hub
 from supportbot_web.limits import Buckets, Places
 from supportbot_web.pages import Pages
 from supportbot_web.sessions import Sessions
+from supportbot_web.stream import Streams
 
 __all__ = ["WebAdapter"]
 
 _STARTS = 30
 """New sessions a minute from one address."""
+_FLOOD = 10
+"""How many times one visitor's messages may come from one address, of all who are anonymous there."""
 _TYPES = 30
 _ASKS = 240
 """What a chat's pages read in a minute: history, files, streams."""
@@ -74,6 +77,7 @@ class WebAdapter(Adapter):
         self.hub = Hub()
         self.starts = Buckets(_STARTS, _STARTS)
         self.says = Buckets(self.settings.rate, max(self.settings.rate // 2, 1))
+        self.floods = Buckets(_FLOOD * self.settings.rate, _FLOOD * self.settings.rate // 2)
         self.types = Buckets(_TYPES, _TYPES)
         self.asks = Buckets(_ASKS, _ASKS // 2)
         self.gives = Buckets(_GIVES, 2 * _GIVES)
@@ -83,12 +87,12 @@ class WebAdapter(Adapter):
 
     def routes(self) -> Sequence[BaseRoute]:
         door = Door(self)
-        page, known = Pages(self, door), door.known
+        page, streams, known = Pages(self, door), Streams(self), door.known
         return (
             door.route("/config", GET=page.config),
             door.route("/sessions", POST=page.start, DELETE=known(page.end)),
             door.route("/entries", GET=known(page.history)),
-            door.route("/events", GET=known(page.events)),
+            door.route("/events", GET=known(streams.open)),
             door.route("/messages", POST=known(page.say)),
             door.route("/seen", POST=known(page.seen)),
             door.route("/typing", POST=known(page.typing)),

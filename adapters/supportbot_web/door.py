@@ -178,6 +178,23 @@ def whole(value: object, name: str) -> int:
     return value
 
 
+def position_of(value: str | None, name: str) -> int | None:
+    """A whole number of a header or query, None if it is not there."""
+    if not value:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 18:
+        raise Refused(400, f"{name} must be a whole number.")
+    return int(value)
+
+
+def within(wait: float, refused: Callable[[], None] = lambda: None) -> None:
+    """Raises Refused if somebody has to wait, and calls `refused` then."""
+    if wait:
+        refused()
+        seconds = str(int(wait) + 1).encode()
+        raise Refused(429, "That was too much in too short a time; wait a moment.", (b"retry-after", seconds))
+
+
 def _no_number(text: str) -> float:
     raise ValueError(text)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -67,28 +67,33 @@ class Hub:
     def __init__(self) -> None:
         self._pages: defaultdict[str, set[Page]] = defaultdict(set)
         self._previews: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
-        self._open = 0
+        self._visitors: Counter[str] = Counter()
         self._closed = False
 
     def __len__(self) -> int:
-        return self._open
+        return self._visitors.total()
+
+    def of_visitor(self, visitor: str) -> int:
+        return self._visitors[visitor]
 
     def of_session(self, chat: str, session: str) -> int:
         return sum(page.session == session for page in self._pages.get(chat, ()))
 
     @contextlib.contextmanager
-    def joined(self, chat: str, session: str) -> Iterator[Page]:
-        """A page that is open for as long as the block runs."""
+    def joined(self, chat: str, session: str, visitor: str = "") -> Iterator[Page]:
+        """A page that is open for as long as the block runs; `visitor` is from where."""
         page = Page(session)
         page.ended = self._closed
         if chat in self._previews:
             page.hand("preview", self._previews[chat])
         self._pages[chat].add(page)
-        self._open += 1
+        self._visitors[visitor] += 1
         try:
             yield page
         finally:
-            self._open -= 1
+            self._visitors[visitor] -= 1
+            if not self._visitors[visitor]:
+                del self._visitors[visitor]
             self._pages[chat].discard(page)
             if not self._pages[chat]:
                 del self._pages[chat]

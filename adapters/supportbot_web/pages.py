@@ -1,4 +1,4 @@
-"""What a page asks for: its look, its session, what was said, what is new, and what it says itself."""
+"""What a page asks for: its look, its session, what was said, and what it says itself."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Send
+from starlette.responses import JSONResponse, Response
 
 from supportbot import Action, Address, Attachment, ChannelRefused, Message, User
 from supportbot.doors import Refused
 from supportbot.mediatypes import UNKNOWN, allowed, media_type
 from supportbot_web import entries
-from supportbot_web.door import ANSWERED, SELF, Door, content, fields, stored, text, visitor, whole
+from supportbot_web.door import (
+    ANSWERED,
+    SELF,
+    Door,
+    content,
+    fields,
+    position_of,
+    stored,
+    text,
+    visitor,
+    whole,
+    within,
+)
 from supportbot_web.sessions import Session
 from supportbot_web.settings import chosen
+from supportbot_web.stream import last_of, seen_of
 from supportbot_web.words import words
 
 if TYPE_CHECKING:
@@ -32,9 +43,7 @@ _LOCALE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z")
 _SOON = (b"retry-after", b"5")
 _PIECE = 100
 _MOST_FILES = 10
-_MOST_PAGES = 8
 _MOST_PROMPTS = 6
-_PING = 15
 _USER_TOKEN = 8_000
 _WORD = 1_000
 _NAME = 200
@@ -58,6 +67,7 @@ class Pages:
         self._adapter = adapter
         self._door = door
         self._reading = asyncio.Lock()
+        self._said = False
 
     async def config(self, request: Request) -> Response:
         """How the widget looks, and its words."""
@@ -98,7 +108,7 @@ class Pages:
     async def start(self, request: Request) -> Response:
         """A new session, of a customer whose site has signed who they are or of somebody anonymous."""
         adapter = self._adapter
-        _within(adapter.starts.take(visitor(request)))
+        within(adapter.starts.take(visitor(request)), self._together(request))
         found = await fields(request)
         proof = text(found, "user_token", _USER_TOKEN)
         identity = adapter.context.identify(proof) if proof else None
@@ -111,79 +121,45 @@ class Pages:
         made = {"token": token, "expires_at": session.until, "identified": session.identified}
         return JSONResponse({**made, "name": session.name}, 201)
 
+    def _together(self, request: Request) -> Callable[[], None]:
+        """Says once that many callers may be taken for one."""
+
+        def told() -> None:
+            if "x-forwarded-for" in request.headers and not self._said:
+                self._said = True
+                notice = (
+                    "what comes from here is limited together; if it is a proxy of yours, put it into web.proxies"
+                )
+                self._adapter.context.log("web.proxy_unknown", address=visitor(request), notice=notice)
+
+        return told
+
     async def end(self, request: Request, session: Session) -> Response:
         await self._adapter.sessions.end(session)
         self._adapter.hub.over(session.chat, session.key)
         return Response(status_code=204)
 
-    # --- what was said, and what is new ---
+    # --- what was said ---
 
     async def history(self, request: Request, session: Session) -> Response:
-        _within(self._adapter.asks.take(session.chat))
-        before = _position(request.query_params.get("before"), "before")
-        limit = min(_position(request.query_params.get("limit"), "limit") or 50, _PIECE)
+        within(self._adapter.asks.take(session.chat))
+        before = position_of(request.query_params.get("before"), "before")
+        limit = min(position_of(request.query_params.get("limit"), "limit") or 50, _PIECE)
         shelf = self._adapter.shelf
         found = await shelf.entries(session.chat, before=before, limit=limit + 1)
-        last = found[-1].position if found and before is None else (await self._last(session.chat))
+        last = found[-1].position if found and before is None else await last_of(shelf, session.chat)
         told = [entries.shown(entry) for entry in found[-limit:]]
-        seen = await self._seen(session.chat)
+        seen = await seen_of(shelf, session.chat)
         return JSONResponse({"entries": told, "more": len(found) > limit, "seen": seen, "last": last})
-
-    async def events(self, request: Request, session: Session) -> Response:
-        """The stream of what is new, from the last entry that the page has."""
-        adapter = self._adapter
-        _within(adapter.asks.take(session.chat))
-        if len(adapter.hub) >= adapter.settings.streams:
-            raise Refused(503, "Too many pages are open; this one will be served soon.", (b"retry-after", b"10"))
-        if adapter.hub.of_session(session.chat, session.key) >= _MOST_PAGES:
-            raise Refused(429, "This chat is open in too many windows.", (b"retry-after", b"10"))
-        after = _position(request.headers.get("last-event-id"), "Last-Event-ID")
-        last = await self._last(session.chat)
-        after = last if after is None else min(after, last)  # more than there is: of a feed that was set back
-        return _Stream(self._stream(session, after))
-
-    async def _stream(self, session: Session, after: int) -> AsyncGenerator[bytes]:
-        hub = self._adapter.hub
-        with hub.joined(session.chat, session.key) as page:
-            ready = False
-            if hub.of_session(session.chat, session.key) > _MOST_PAGES:
-                return  # others were as quick as this one
-            while not page.ended:
-                if page.over:
-                    yield _event("over", {})
-                    return
-                found = await self._adapter.shelf.entries(session.chat, after=after, limit=_PIECE)
-                for entry in found:
-                    after = entry.position
-                    page.has(str(entry.body.get("preview", "")))
-                    yield _event("entry", entries.shown(entry), str(after))
-                if len(found) == _PIECE:
-                    continue
-                if not ready:
-                    ready = True
-                    yield _event("ready", {"last": after, "seen": await self._seen(session.chat)})
-                for name, data in page.take():
-                    yield _event(name, data)
-                if not await page.woken(_PING):
-                    yield b": still there\n\n"
-                kept = await self._adapter.sessions.kept(session)  # an open page is a visit
-                page.over = page.over or kept is None
-                session = kept or session
-
-    async def _last(self, chat: str) -> int:
-        found = await self._adapter.shelf.entries(chat, limit=1)
-        return found[-1].position if found else 0
-
-    async def _seen(self, chat: str) -> int:
-        found = await self._adapter.shelf.get(f"seen:{chat}")
-        return 0 if found is None else int(found["position"])
 
     # --- what the page says ---
 
     async def say(self, request: Request, session: Session) -> Response:
         """A message, or the press of a button."""
         adapter = self._adapter
-        _within(adapter.says.take(session.chat))
+        within(adapter.says.take(session.chat))
+        if not session.identified:  # whoever takes a new session for each message
+            within(adapter.floods.take(visitor(request)), self._together(request))
         found = await fields(request, adapter.settings.text_limit)
         id = text(found, "id", _WORD)
         if not _ID.match(id):
@@ -257,17 +233,18 @@ class Pages:
 
     async def seen(self, request: Request, session: Session) -> Response:
         position = whole((await fields(request)).get("position"), "position")
-        _within(self._adapter.asks.take(session.chat))
-        position = min(position, await self._last(session.chat))
+        within(self._adapter.asks.take(session.chat))
+        shelf = self._adapter.shelf
+        position = min(position, await last_of(shelf, session.chat))
         async with self._reading:  # two devices: the one that has read less is not to be the last
-            if position > await self._seen(session.chat):
-                await self._adapter.shelf.put(f"seen:{session.chat}", {"position": position})
-                self._adapter.hub.hand(session.chat, "seen", {"position": position}, but=session.key)
+            if position > await seen_of(shelf, session.chat):
+                await shelf.put(f"seen:{session.chat}", {"position": position})
+                self._adapter.hub.hand(session.chat, "seen", {"position": position})
         return Response(status_code=204)
 
     async def typing(self, request: Request, session: Session) -> Response:
         await content(request, 1_000)
-        _within(self._adapter.types.take(session.chat))
+        within(self._adapter.types.take(session.chat))
         await self._adapter.customer_types(session.chat)
         return Response(status_code=204)
 
@@ -277,7 +254,7 @@ class Pages:
         settings = self._adapter.settings
         if not settings.uploads:
             raise Refused(403, "This chat takes no files.")
-        _within(self._adapter.gives.take(session.chat))
+        within(self._adapter.gives.take(session.chat))
         called = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not allowed(called, settings.upload_types):
             raise Refused(415, self._kinds())
@@ -313,7 +290,7 @@ class Pages:
         return found
 
     async def download(self, request: Request, session: Session) -> Response:
-        _within(self._adapter.asks.take(session.chat))
+        within(self._adapter.asks.take(session.chat))
         file = await entries.file_of(self._adapter.shelf, session.chat, request.path_params["id"])
         if file is None:
             raise Refused(404, "There is no such file.")
@@ -324,39 +301,6 @@ class Pages:
         headers = {"Content-Disposition": "attachment", "Content-Security-Policy": "default-src 'none'; sandbox"}
         kind = file.media_type if allowed(file.media_type, _PLAIN) else UNKNOWN
         return Response(body, 200, headers, kind)
-
-
-class _Stream(StreamingResponse):
-    """Server-sent events; what the body holds open is closed as soon as the page leaves."""
-
-    def __init__(self, body: AsyncGenerator[bytes]) -> None:
-        # the second header is for nginx, which would hold back what it gets
-        super().__init__(body, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, "text/event-stream")
-        self._body = body
-
-    async def stream_response(self, send: Send) -> None:
-        async with aclosing(self._body):
-            await super().stream_response(send)
-
-
-def _event(name: str, data: Mapping[str, Any], id: str = "") -> bytes:
-    told = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    lines = [f"id: {id}"] if id else []
-    return "\n".join([*lines, f"event: {name}", f"data: {told}", "", ""]).encode("utf-8", "replace")
-
-
-def _within(wait: float) -> None:
-    if wait:
-        seconds = str(int(wait) + 1).encode()
-        raise Refused(429, "That was too much in too short a time; wait a moment.", (b"retry-after", seconds))
-
-
-def _position(value: str | None, name: str) -> int | None:
-    if not value:
-        return None
-    if not value.isascii() or not value.isdigit() or len(value) > 18:
-        raise Refused(400, f"{name} must be a whole number.")
-    return int(value)
 
 
 def _digest(*parts: object) -> str:

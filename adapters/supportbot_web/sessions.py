@@ -68,6 +68,10 @@ class Sessions:
             found = await self._read(session.key)
             return None if found is None else await self._put(found, now + self._keep)
 
+    async def stands(self, session: Session) -> bool:
+        """Whether it was not ended meanwhile."""
+        return await self._read(session.key) is not None
+
     async def open(self, origin: str, identity: Identity | None, before: Session | None) -> tuple[str, Session]:
         """A new session and its token; `before` is the one that the page had, which is over if `identity` is given."""
         token = secrets.token_urlsafe(32)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from supportbot.console.room import Room
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
 PATH = "/console"
 MOST_FILES = 10
 """Files in one form."""
+
+
+def problem(request: Request, status: int, sentence: str) -> Response:
+    """An error as a page for people."""
+    from supportbot.console import views
+
+    return views.problem(request, status, sentence)
 
 
 def routes(room: Room) -> Sequence[BaseRoute]:

@@ -42,7 +42,7 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
             "customer.html",
             visit,
             customer=found,
-            slots=[(name, shown(value)) for name, value in found.slots.items()],
+            slots=[(name, shown(value)) for name, value in found.slots.items() if name not in room.sensitive],
             money=money(found.spent.cost),
             rating=sum(found.ratings) / len(found.ratings) if found.ratings else None,
             first=not after,

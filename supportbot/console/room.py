@@ -44,3 +44,5 @@ class Room:
     http: Callable[..., httpx2.AsyncClient]
     public_url: str = ""
     bot_name: str = ""
+    sensitive: frozenset[str] = frozenset()
+    """Slots whose values are shown nowhere but in what the customer wrote."""

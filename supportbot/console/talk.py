@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,11 +20,11 @@ from starlette.routing import BaseRoute, Route
 from supportbot.console import shown, why
 from supportbot.console.queue import agent_names
 from supportbot.console.views import render
-from supportbot.engine.brief import _tried as tried
+from supportbot.engine.brief import tried
 from supportbot.errors import NotFound
 from supportbot.mediatypes import media_type
 from supportbot.stores.lines import SqliteLines
-from supportbot.types import HANDOFF_REASONS, Handoff
+from supportbot.types import HANDOFF_REASONS, Earlier, Handoff
 from supportbot.types.lines import Talk, Told
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Side:
 
     why: str
     tried: tuple[str, ...]
-    earlier: tuple[Mapping[str, Any], ...]
+    earlier: tuple[Earlier, ...]
     suggestion: str
     summary: str
 
@@ -206,27 +206,14 @@ def agents(room: Room, handoff: Handoff | None) -> Sequence[tuple[str, str]]:
 
 def _side(told: Told) -> Side:
     newest = told.handoffs[0] if told.handoffs else None
-    brief = told.brief
-    if not brief:
-        # what went to the desk is not kept for ever; it is made of the same facts then
-        earlier = tuple(
-            {"at": one.at, "channel": one.channel, "summary": one.summary, "outcome": one.outcome}
-            for one in told.back.earlier
-        )
-        done = tuple(tried(told.back.steps))[-_MOST_TRIED:]
-        return Side(_why(newest), done, earlier, "", newest.summary if newest is not None else "")
-    return Side(
-        _why(newest),
-        tuple(str(one) for one in brief.get("tried", ())),
-        tuple(one for one in brief.get("earlier", ()) if isinstance(one, Mapping)),
-        str(brief.get("suggestion", "")) if newest is not None and newest.open else "",
-        newest.summary if newest is not None else "",
-    )
+    earlier = told.back.earlier
+    done = tuple(tried(told.back.steps))[-_MOST_TRIED:]
+    if newest is None:
+        return Side("", done, earlier, "", "")
+    return Side(_why(newest), done, earlier, newest.suggestion if newest.open else "", newest.summary)
 
 
-def _why(handoff: Handoff | None) -> str:
-    if handoff is None:
-        return ""
+def _why(handoff: Handoff) -> str:
     house = HANDOFF_REASONS.get(handoff.reason, handoff.reason)
     return house if handoff.detail in ("", house) else f"{house} {handoff.detail}"
 

@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from supportbot.console.html import markdown, plain_lines
 from supportbot.console.static import versioned
+from supportbot.types import User
 from supportbot.types.console import Role
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ HEADERS: Mapping[str, str] = {
 }
 _THEMES = ("light", "dark")
 """Chosen by the page's script, in a cookie, so that a page never flashes in the other one."""
+_MADE_BY_MACHINE = re.compile(r"[A-Za-z0-9_-]{20,}\Z")
+"""An id that says nothing to a person, such as that of an anonymous visitor of a web chat."""
 _NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/console/queue", "Queue", "agent"),
     ("/console/conversations", "Conversations", "agent"),
@@ -107,6 +110,7 @@ def _environment() -> Environment:
         plain_lines=plain_lines,
         size=size,
         anchor=anchor,
+        person=person,
     )
     environment.globals["static"] = versioned
     return environment
@@ -167,3 +171,12 @@ def size(count: int) -> str:
 def anchor(value: str) -> str:
     """A value as (part of) an element's id."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", value)
+
+
+def person(user: User, otherwise: str = "") -> str:
+    """What to call a customer: by name, else by their id; of one that says nothing its end, so that two are told apart."""
+    if user.name or otherwise:
+        return user.name or otherwise
+    if _MADE_BY_MACHINE.match(user.id):
+        return f"Visitor {user.id[-4:]}"
+    return user.id or "Unnamed customer"

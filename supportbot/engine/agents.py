@@ -177,6 +177,7 @@ def _transfer(draft: Draft, message: Message) -> Steps:
         yield from release(draft, by=_name(message))
         return
     if draft.start.conversation.address.channel in terms.own:
+        draft.trace("refused", reason="the channel has humans of its own")
         _refuse(draft, message, "this conversation is on a channel that has humans of its own")
         return
     agent = next((one for one in here.agents if to in (one.id, one.name)), None) if here is not None else None

@@ -58,10 +58,11 @@ def brief(draft: Draft, back: LookedBack) -> Generator[Effect, Result, dict[str,
             draft.change_handoff(summary=summary)
     if not suggestion and not given_up and draft.script.handoff.brief != "off":
         suggestion = yield from _extracted(draft)
+    draft.change_handoff(suggestion=suggestion)
     return {
         "why": why(draft),
         "cause": dict(handoff.cause),
-        "tried": list(_tried((*back.steps, *draft.steps)))[-_TRIED:],
+        "tried": list(tried((*back.steps, *draft.steps)))[-_TRIED:],
         "slots": dict(handoff.slots),
         "identity": {
             "customer": draft.identity.customer,
@@ -93,7 +94,7 @@ def transcript(draft: Draft) -> list[dict[str, str]]:
     ]
 
 
-def _tried(steps: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
+def tried(steps: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
     """What the bot did, in sentences; the same thing twice in a row is said once."""
     last = ""
     for step in steps:

@@ -56,6 +56,7 @@ _HANDOFF_MORE = (
     "reopened",
     "late",
     "rating",
+    "suggestion",
 )
 
 

@@ -19,11 +19,9 @@ from supportbot.stores.desks import look_back
 from supportbot.types import (
     Address,
     Attachment,
-    Handoff,
     Identity,
     Inbound,
     LookBack,
-    LookedBack,
     Turn,
     Usage,
     User,
@@ -94,8 +92,6 @@ PENDING_WORDS = """SELECT id, message, kind, digest, user, user_name, text, extr
     WHERE conversation = ? AND done_at IS NULL AND kind IN ('message', 'action', 'human.message') ORDER BY id LIMIT ?"""
 HANDOFFS_OF = f"""SELECT {_HANDOFF} FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
     WHERE handoffs.conversation = ? ORDER BY handoffs.id DESC LIMIT ?"""  # noqa: S608 - constants
-BRIEF = """SELECT extra FROM outbox WHERE conversation = ? AND kind = 'handoff.requested'
-    AND json_extract(extra, '$.handoff') = ? ORDER BY id DESC LIMIT 1"""
 STANDING = "SELECT json_extract(body, '$.identity') FROM standings WHERE conversation = ? AND author = ?"
 FILES_OF = (
     """SELECT files FROM messages WHERE conversation = ? AND files IS NOT NULL AND instr(files, ?) > 0 LIMIT 1"""
@@ -263,17 +259,7 @@ def talk_told(connection: sqlite3.Connection, id: str, author: str) -> Told:
     handoffs = tuple(codec.handoff(row) for row in connection.execute(HANDOFFS_OF, (key, _MOST_HANDOFFS)))
     author = handoffs[0].user.id if handoffs and handoffs[0].user.id else author
     identity = _identity(connection, key, author)
-    brief = _brief(connection, key, handoffs)
-    back = LookedBack() if brief else look_back(connection, id, LookBack(author, identity.customer))
-    return Told(handoffs, brief, identity, back)
-
-
-def _brief(connection: sqlite3.Connection, key: int, handoffs: tuple[Handoff, ...]) -> dict[str, Any]:
-    if not handoffs:
-        return {}
-    row = connection.execute(BRIEF, (key, handoffs[0].id)).fetchone()
-    found: Any = json.loads(row[0]) if row is not None else {}
-    return found if isinstance(found, dict) else {}
+    return Told(handoffs, identity, look_back(connection, id, LookBack(author, identity.customer)))
 
 
 def _identity(connection: sqlite3.Connection, key: int, author: str) -> Identity:

@@ -40,7 +40,9 @@ CONSUME = """UPDATE inbox SET done_at = ?, turn = ? WHERE id = ? AND conversatio
 ADD_MESSAGE = """INSERT INTO messages
     (conversation, turn, role, content, tokens, name, tool_calls, tool_call_id, images, source, only_for, files)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-WITHDRAW_MESSAGE = "UPDATE messages SET content = ?, images = NULL, files = NULL WHERE conversation = ? AND source = ?"
+WITHDRAW_MESSAGE = (
+    "UPDATE messages SET content = ?, images = NULL, files = NULL WHERE conversation = ? AND source = ?"
+)
 WITHDRAW_INBOUND = """UPDATE inbox SET text = '', extra = NULL
     WHERE channel = ? AND conversation = ? AND (message = ? OR (message > ? AND message < ?))"""
 SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)

@@ -62,6 +62,8 @@ class Handoff:
     """The desk has been reminded that the customer waits for an answer."""
     rating: int = 0
     """1 to 5 as the customer gave it, 0 for none."""
+    suggestion: str = ""
+    """What the human could begin with, "" for nothing."""
 
     @property
     def open(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from supportbot.types.authority import Identity
 from supportbot.types.handoffs import Handoff, HandoffStatus, LookedBack
@@ -98,12 +98,10 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known beside the words: all handoffs of the conversation, newest first, the facts that went to the desk
-    with the newest one ({} if they are not kept any more: then `back` has what they were made of), and who the customer
-    has proven to be."""
+    """What is known beside the words: all handoffs of the conversation, newest first, who the customer has proven to be,
+    and what there was before."""
 
     handoffs: tuple[Handoff, ...] = ()
-    brief: Mapping[str, Any] = field(default_factory=dict)
     identity: Identity = field(default_factory=Identity)
     back: LookedBack = field(default_factory=LookedBack)
 

@@ -21,6 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 Ready = Callable[[], Awaitable[Mapping[str, str]]]
 """Each check by its name: "ok", or one sentence that says what is wrong."""
 
+ErrorPage = Callable[[Request, int, str], Response]
+"""Makes the page for (request, status, sentence)."""
+
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -39,12 +42,17 @@ _SENTENCES: Mapping[int, str] = {
 
 
 def build(
-    routes: Sequence[BaseRoute], *, ready: Ready, body_limit: int, larger: Mapping[str, int] = MappingProxyType({})
+    routes: Sequence[BaseRoute],
+    *,
+    ready: Ready,
+    body_limit: int,
+    larger: Mapping[str, int] = MappingProxyType({}),
+    pages: Mapping[str, ErrorPage] = MappingProxyType({}),
 ) -> Starlette:
     """The application for the one port.
 
     `body_limit` in bytes holds for every route; a route may set a smaller one. `larger` has the beginnings of paths for
-    which another limit holds.
+    which another limit holds, `pages` those whose errors are pages for people.
     """
 
     async def readyz(request: Request) -> Response:
@@ -55,7 +63,7 @@ def build(
     return Starlette(
         routes=[Route("/healthz", _healthz), Route("/readyz", readyz), *routes],
         middleware=[Middleware(_Shell, body_limit=body_limit, larger=dict(larger))],
-        exception_handlers={HTTPException: _http_error, Exception: _unexpected},
+        exception_handlers={HTTPException: _Errors(pages).http, Exception: _Errors(pages).unexpected},
     )
 
 
@@ -76,17 +84,32 @@ async def _checks(ready: Ready) -> Mapping[str, str]:
         return {"ready": f"The check itself failed ({type(error).__name__})."}
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    sentence = _SENTENCES.get(status, "The request could not be served.")
-    return answer(status, {"error": sentence}, headers)
+class _Errors:
+    """One sentence of JSON, or a page where people look."""
 
+    def __init__(self, pages: Mapping[str, ErrorPage]) -> None:
+        self._pages = pages
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    # Starlette answers this outside of every other layer, so the headers are added here.
-    headers = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
-    return answer(500, {"error": _SENTENCES[500]}, headers)
+    async def http(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        sentence = _SENTENCES.get(status, "The request could not be served.")
+        if page := self._page(request):
+            return page(request, status, sentence)
+        return answer(status, {"error": sentence}, headers)
+
+    async def unexpected(self, request: Request, error: Exception) -> Response:
+        if page := self._page(request):
+            return page(request, 500, _SENTENCES[500])
+        # Starlette answers this outside of every other layer, so the headers are added here.
+        headers = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+        return answer(500, {"error": _SENTENCES[500]}, headers)
+
+    def _page(self, request: Request) -> ErrorPage | None:
+        path = request.url.path
+        return next(
+            (page for start, page in self._pages.items() if path == start or path.startswith(f"{start}/")), None
+        )
 
 
 class _Shell:

@@ -8,7 +8,6 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.stage import PASSWORD, Stage
 
-
 _SEEN = """all => all.map(body => {
     const seen = body.cloneNode(true);
     seen.querySelectorAll(".hidden").forEach(one => one.remove());

@@ -3,7 +3,8 @@
 A block reads like a terminal: `$ ` begins a command, `you: ` is typed to a program that waits for it, `^C` interrupts,
 and everything else is output. In output `…` stands for anything in its line, a line that is only `…` for any lines, and
 two blanks for two or more, as between the columns of a table. A program that goes on running (`serve`, `chat`, `demo`) keeps its terminal while other blocks
-use the next one; a block that does not begin with a command goes on with the program that was begun last.
+use the next one; a block that does not begin with a command goes on with the program that was begun last. A line of
+output that ends with `⏎` is a question, at which Enter is pressed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _SECONDS = 40.0
 _COLUMNS = 120
 _STAYS = re.compile(r"supportbot (serve|chat|demo)\b(?!.*[|<])")
 _PROMPT = "you: "
+_ENTER = "⏎"
+_SERVES = re.compile(r"\bsupportbot (serve|demo|demo --model)$")
+_UP = (_PROMPT, '"listening"', "Ctrl-C ends it")
 _ERASED = re.compile(r"[^\n]*\x1b\[[JK]")
 _ANY = {"…": "[^\n]*?", "  ": " {2,}"}
 _WRAPPED = """\
@@ -92,16 +96,20 @@ class Terminal:
 
     def _run(self, block: Block, written: str, *, last: bool) -> None:
         head, *lines = written.splitlines()
-        program = self._start(re.sub(r"\bsupportbot serve$", f"supportbot serve --port {self._port}", head))
+        program = self._start(_SERVES.sub(rf"supportbot \1 --port {self._port}", head))
         program.place, program.command = block.place, head
         if "exit" not in block.marks and (_STAYS.search(head) or (last and "stays" in block.marks)):
             program.stays = True
             if lines:
                 self._converse(program, lines)
             else:
-                up = program.wait_until(lambda text: _PROMPT in text or '"listening"' in text)
+                up = program.wait_until(lambda text: any(sign in text for sign in _UP))
                 assert up, f"{block.place}: `{head}` did not come up\n{program.shown}"
             return
+        for line in lines:
+            if line.endswith(_ENTER):
+                program.answer(line.removesuffix(_ENTER).rstrip())
+        lines = [line.removesuffix(_ENTER) for line in lines]
         output = program.end()
         wanted = int(block.marks.get("exit", "0")) if last else 0
         assert program.code == wanted, f"{block.place}: `{head}` ended with {program.code}\n{output}"
@@ -123,7 +131,10 @@ class Terminal:
                 shown = []
             else:
                 shown.append(line)
-        program.expect(shown)
+        if shown or lines[-1] != "^C":
+            program.expect(shown)
+        else:
+            program.end()
 
 
 class Program:
@@ -183,6 +194,12 @@ class Program:
         os.write(self._inside, typed.encode() + b"\n")
         self.wait_until(lambda text: "\n" in text)
         self._buffer = self._buffer.partition("\n")[2]
+
+    def answer(self, question: str) -> None:
+        """Presses Enter once the question stands there."""
+        asked = self.wait_until(lambda text: question in text)
+        assert asked, f"{self.place}: `{self.command}` does not ask {question!r}\n{self.shown}"
+        os.write(self._inside, b"\n")
 
     def wait_until(self, enough: Callable[[str], bool]) -> bool:
         end = time.monotonic() + _SECONDS

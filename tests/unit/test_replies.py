@@ -79,6 +79,11 @@ def test_a_long_reply_has_its_buttons_and_files_on_the_last_part_and_is_private_
     assert last == Reply("Second part.", BUTTONS, (PLAIN,), private=True)
 
 
+def test_every_part_of_a_long_reply_says_whose_words_it_is() -> None:
+    parts = fit(Reply("one two three four", author="Maya"), Capabilities(text_limit=8))
+    assert [part.author for part in parts] == ["Maya"] * 3
+
+
 def test_a_channel_may_count_its_text_in_its_own_way() -> None:
     parts = fit(Reply("aa bb cc"), Capabilities(text_limit=4, measure=lambda text: 2 * len(text)))
     assert [part.text for part in parts] == ["aa", "bb", "cc"]

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -22,6 +24,8 @@ from supportbot.testing.adapter_contract import context, served
 from supportbot.testing.fake_inbox import FakeFiles, FakeInbox, FakeShelf
 from supportbot.types import Address, Button, Outgoing, Reply, User
 from supportbot_web import WebAdapter
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "acceptance"))  # its processes
 
 SHOP = "https://www.shop.example"
 OTHER = "https://other.example"
@@ -259,7 +263,7 @@ async def opened(options: Mapping[str, Any] | None = None, **more: Any) -> Async
     }
     await adapter.start(context(inbox, **around))
     try:
-        async with served(adapter) as url, httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+        async with served(adapter) as url, httpx2.AsyncClient(trust_env=False, verify=False, timeout=20) as http:
             yield Chat(adapter, inbox, shelf, files, url, http, clock, typed, logged)
             adapter.closing()
     finally:

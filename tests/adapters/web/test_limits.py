@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from supportbot_web import limits
 from supportbot_web.limits import Buckets, Places
 
-from .conftest import SHOP, Chat, Page, new_id, opened
+from .conftest import SHOP, Chat, Page, new_id, opened, signed
 
 
 @given(st.lists(st.floats(0, 30), max_size=80), st.integers(1, 60), st.integers(1, 10))
@@ -133,3 +134,30 @@ async def test_a_press_and_a_message_count_alike() -> None:
         page = await chat.visitor()
         assert (await page.press(1, 0)).status_code == 404
         assert (await page.say("hello", id=new_id())).status_code == 429
+
+
+@pytest.mark.parametrize("chat", [{"rate": 2}], indirect=True)
+async def test_a_new_session_for_each_message_does_not_go_round_the_limit(chat: Chat) -> None:
+    statuses = [(await (await chat.visitor()).say("spam")).status_code for _ in range(14)]
+    assert statuses == [202] * 10 + [429] * 4
+    known = await chat.visitor(signed("u-1"))
+    assert (await known.say("I am known, and count for myself")).status_code == 202
+
+
+@pytest.mark.parametrize("chat", [{"streams": 20}], indirect=True)
+async def test_one_address_does_not_take_all_streams(chat: Chat) -> None:
+    pages = [await chat.visitor() for _ in range(12)]
+    async with AsyncExitStack() as stack:
+        for page in pages[:10]:
+            await (await stack.enter_async_context(page.events())).ready()
+        assert (await pages[10].ask("GET", "/events")).status_code == 429
+    async with pages[10].events() as stream:
+        await stream.ready()
+
+
+async def test_that_a_proxy_makes_many_callers_one_is_told_once(chat: Chat) -> None:
+    for _ in range(35):
+        await chat.page().ask("POST", "/sessions", json={}, headers={"X-Forwarded-For": "203.0.113.7"})
+    ((event, facts),) = chat.logged
+    assert (event, facts["address"]) == ("web.proxy_unknown", "127.0.0.1")
+    assert "web.proxies" in facts["notice"]

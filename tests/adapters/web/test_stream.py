@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from supportbot.types import Reply
-from supportbot_web import pages as module
+from supportbot_web import stream as module
+from supportbot_web.stream import Streams
 
 from .conftest import Chat, Page, Stream, opened, outgoing, signed
 
@@ -218,7 +219,7 @@ async def test_what_is_sent_twice_stands_there_once(chat: Chat) -> None:
 
 
 async def test_a_silent_stream_is_kept_alive_by_comments(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PING", 0.1)
+    monkeypatch.setattr(module, "PING", 0.1)
     page = await chat.visitor()
     async with page.events() as stream:
         await stream.until(lambda stream: stream.comments >= 3)
@@ -226,7 +227,7 @@ async def test_a_silent_stream_is_kept_alive_by_comments(chat: Chat, monkeypatch
 
 
 async def test_a_session_whose_time_is_over_ends_its_stream(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PING", 0.1)
+    monkeypatch.setattr(module, "PING", 0.1)
     page = await chat.visitor(signed("u-1"))
     async with page.events() as stream:
         await stream.ready()
@@ -237,7 +238,7 @@ async def test_a_session_whose_time_is_over_ends_its_stream(chat: Chat, monkeypa
 
 @pytest.mark.parametrize("chat", [{"keep": 1}], indirect=True)
 async def test_an_open_page_of_somebody_anonymous_is_a_visit(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PING", 0.05)
+    monkeypatch.setattr(module, "PING", 0.05)
     page = await chat.visitor()
     async with page.events() as stream:
         await stream.ready()
@@ -265,6 +266,17 @@ async def test_closing_ends_all_streams_and_nothing_is_left_of_pages_that_have_g
         for stream in (one, two):
             await stream.until(lambda stream: stream.over, 1.0)
         assert (await pages[2].ask("GET", "/events")).status_code == 200  # and ended at once
+
+
+async def test_a_session_that_ends_while_its_page_comes_shows_it_nothing(chat: Chat) -> None:
+    page = await chat.visitor()
+    await chat.answer(page, "secret")
+    session = await chat.adapter.sessions.find(page.token, "")
+    assert session is not None
+    stream = Streams(chat.adapter)._stream(session, "here", 0)
+    await chat.adapter.sessions.end(session)  # and no page of it is open that could be told
+    assert [piece async for piece in stream] == [b"event: over\ndata: {}\n\n"]
+    assert len(chat.adapter.hub) == 0
 
 
 async def _unread(page: Page, port: int) -> asyncio.StreamWriter:

@@ -98,9 +98,7 @@ async def test_words_leave_with_who_said_them(at: Desks) -> None:
 
 async def test_a_small_file_travels_inside_and_a_large_one_is_only_named(at: Desks) -> None:
     small, exact, large = b"%PDF-1.7", b"e" * FILE_LIMIT, b"l" * (FILE_LIMIT + 1)
-    kept = [
-        Attachment("a.pdf", "application/pdf", -1, digest=at.files.add(content)) for content in (small, exact)
-    ]
+    kept = [Attachment("a.pdf", "application/pdf", -1, digest=at.files.add(content)) for content in (small, exact)]
     over = Attachment("big.bin", size=len(large), digest=at.files.add(large))
     lost = Attachment("lost.txt", "text/plain", 4, "https://files.example/lost.txt", digest="0" * 64)
     await at.front.send(ROWS.said("o-2", "h_1", "h_1", "", files=(*kept, over, lost)))

@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 from starlette.requests import Request
 
 from supportbot.console import views
+from supportbot.types import User
 
 
 def request(cookie: str = "", **headers: str) -> Request:
@@ -30,6 +31,21 @@ def test_a_duration_is_said_roughly(seconds: float, words: str) -> None:
 )
 def test_a_size_is_said_roughly(count: int, words: str) -> None:
     assert views.size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        (User("v_4GiGY_LtONI4gXPUJz7GxA", "Ada"), "Ada"),
+        (User("v_4GiGY_LtONI4gXPUJz7GxA"), "Visitor 7GxA"),
+        (User("jana.berger@example.org"), "jana.berger@example.org"),
+        (User("U0123"), "U0123"),
+        (User(""), "Unnamed customer"),
+    ],
+)
+def test_a_customer_is_called_by_name_or_by_as_much_of_their_id_as_says_something(user: User, words: str) -> None:
+    assert views.person(user) == words
+    assert views.person(user, "Ada") == "Ada"
 
 
 def test_a_time_is_sent_in_utc_for_the_page_to_show_in_its_own_zone() -> None:

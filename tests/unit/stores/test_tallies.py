@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def test_a_turn_that_is_refused_counts_nothing(connection: sqlite3.Connection) -
     assert tallies(connection) == before
 
 
-def test_counting_a_turn_costs_a_few_statements_and_microseconds(connection: sqlite3.Connection) -> None:
+def test_counting_a_turn_costs_a_few_statements(connection: sqlite3.Connection) -> None:
     took(connection)
     outcome = Outcome((), replies=(Reply("Yes."),), usage=(PRICED,))
     statements: list[str] = []
@@ -124,16 +123,7 @@ def test_counting_a_turn_costs_a_few_statements_and_microseconds(connection: sql
     counting.count_turn(connection, (1, 2), "shop", outcome, NOW)
     connection.set_trace_callback(None)
     assert len(statements) == 6
-    best = min(_seconds(connection, outcome) for _ in range(20))
     connection.execute("COMMIT")
-    assert best < 300e-6, f"{best * 1e6:.0f} µs"  # some 15 µs where nothing else runs
-
-
-def _seconds(connection: sqlite3.Connection, outcome: Outcome) -> float:
-    began = time.perf_counter()
-    for _ in range(20):
-        counting.count_turn(connection, (1, 2), "shop", outcome, NOW)
-    return (time.perf_counter() - began) / 20
 
 
 def test_what_an_older_version_left_is_counted_by_the_migration(connection: sqlite3.Connection) -> None:
