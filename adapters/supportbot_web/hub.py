@@ -102,11 +102,10 @@ class Hub:
         for page in self._pages.get(chat, ()):
             page.wake()
 
-    def hand(self, chat: str, event: str, data: Mapping[str, Any], *, but: str = "") -> None:
-        """Hands something that is not kept to the chat's pages, apart from those of the session `but`."""
+    def hand(self, chat: str, event: str, data: Mapping[str, Any]) -> None:
+        """Hands something that is not kept to the chat's pages."""
         for page in self._pages.get(chat, ()):
-            if page.session != but:
-                page.hand(event, data)
+            page.hand(event, data)
 
     def preview(self, chat: str, handle: str, data: Mapping[str, Any]) -> None:
         self._previews.pop(chat, None)

@@ -53,7 +53,7 @@ def demo(
         int, typer.Option(min=0, max=65_535, help="Another port than 8080; 0 takes 8080 if it is free, else any.")
     ] = 0,
 ) -> None:
-    """Open the example shop with its chat, and the console beside it: no key, no setup."""
+    """Open the example shop, its chat and the console: no key."""
     from supportbot.cli.demo import run
 
     raise typer.Exit(run(with_model=model, terminal=terminal, host=host, port=port))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from supportbot.config import load
 from supportbot.stores import library_warning
 from supportbot.web.server import loop_factory
 
+_DESCRIPTORS = 65_536
+
 
 def run(config: Path, *, host: str, port: int | None) -> int:
     files = load(config, env=os.environ)
     settings = files.config.logging
     logs.setup(settings.level, settings.format, secrets=assembly.secrets(files))
     log = logs.get("serve")
+    _allow_descriptors()
     bot = Bot(files)
     for finding in files.findings:
         log.warning("config", finding=str(finding.problem))
@@ -28,6 +32,14 @@ def run(config: Path, *, host: str, port: int | None) -> int:
         runner.run(_serve(bot, host or files.config.web.host, files.config.web.port if port is None else port))
     log.info("stopped")
     return 0
+
+
+def _allow_descriptors() -> None:
+    """Every open page holds one, and the usual limit (1,024) is far below what the system would give."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(bot: Bot, host: str, port: int) -> None:

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from supportbot.errors import NotFound, UsageError
+from supportbot.errors import NotFound
 from supportbot.stores import codec
 from supportbot.stores.codec import Row, clean
-from supportbot.stores.listed import filled, found_handoff
+from supportbot.stores.listed import START, before, filled, found_handoff, place
 from supportbot.types import Attachment
 from supportbot.types.finding import Customer, SentFile, Spent
 from supportbot.types.messages import User
@@ -85,15 +85,15 @@ class _Who:
 
 def customer(connection: sqlite3.Connection, conversation: str, after: str = "") -> Customer:
     """NotFound, and UsageError for an `after` that no page gave."""
-    at, key = _position(after)
+    edge = before(after) if after else START
     found = connection.execute(_WHO, (clean(conversation),)).fetchone()
     if found is None:
         raise NotFound(f"There is no conversation {conversation!r}.")
     who = _who(connection, found)
-    theirs = _theirs(connection, who, (float("inf"), -1), COUNTED + 1)
+    theirs = _theirs(connection, who, START, COUNTED + 1)
     counted = theirs[:COUNTED]
     keys = [row[0] for row in counted]
-    shown = _theirs(connection, who, (at, key), _PAGE + 1)
+    shown = _theirs(connection, who, edge, _PAGE + 1)
     more = len(shown) > _PAGE
     oldest = None if who.strict else connection.execute(_OLDEST, (who.channel, who.user.id)).fetchone()
     return Customer(
@@ -109,22 +109,12 @@ def customer(connection: sqlite3.Connection, conversation: str, after: str = "")
         counted=len(counted),
         more=len(theirs) > COUNTED,
         rows=filled(connection, shown[:_PAGE]),
-        next=f"{shown[_PAGE - 1][6]!r}~{shown[_PAGE - 1][0]}" if more else "",
+        next=place(shown[_PAGE - 1]) if more else "",
         handoffs=tuple(map(found_handoff, _over(connection, _HANDOFFS_OF, keys, _HANDOFFS))),
         slots=_slots(connection, keys[:_SLOTS_OF]),
         spent=Spent(*_over(connection, _SPENT, keys)[0]),
         files=_files(connection, keys),
     )
-
-
-def _position(after: str) -> tuple[float, int]:
-    if not after:
-        return float("inf"), -1
-    at, _, key = after.partition("~")
-    try:
-        return float(at), int(key)
-    except ValueError:
-        raise UsageError("This page of the list cannot be found any more: begin at the first one.") from None
 
 
 def _who(connection: sqlite3.Connection, row: Row) -> _Who:
@@ -142,9 +132,9 @@ def _who(connection: sqlite3.Connection, row: Row) -> _Who:
     return _Who(key, channel, who.user, several=several)
 
 
-def _theirs(connection: sqlite3.Connection, who: _Who, before: tuple[float, int], limit: int) -> list[Row]:
+def _theirs(connection: sqlite3.Connection, who: _Who, at: tuple[float, int], limit: int) -> list[Row]:
     """Their conversations before that change, newest first."""
-    edge = (before[0], before[0], before[1])
+    edge = (at[0], *at)
     if not who.user.id:
         return connection.execute(_ONLY, (who.key, *edge)).fetchall()
     same_user = (who.channel, who.user.id, *edge, who.strict, who.identity, limit)

@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Literal
 
-from supportbot.errors import UsageError
 from supportbot.stores import customers, typed
 from supportbot.stores.codec import Row, clean
-from supportbot.stores.listed import filled, found_handoff, row_of
+from supportbot.stores.listed import before, filled, found_handoff, lost, place, row_of
 from supportbot.stores.shelf import Run
 from supportbot.types.finding import Choices, Customer, Found, FoundPage, Wanted
 
@@ -142,28 +141,19 @@ def search(connection: sqlite3.Connection, wanted: Wanted) -> FoundPage:
 def _by_change(connection: sqlite3.Connection, wanted: Wanted) -> _Part:
     at, key = float("inf") if wanted.until is None else wanted.until, -1
     if wanted.after:
-        at, key = change_position(wanted.after)
-    before = (at, at, key)
-    row = connection.execute(_FLOOR, (*before, BUDGET)).fetchone()
+        if wanted.after[0] != "c":
+            raise lost()
+        at, key = before(wanted.after[1:])
+    edge = (at, at, key)
+    row = connection.execute(_FLOOR, (*edge, BUDGET)).fetchone()
     lowest = float("-inf") if row is None else row[0]
     filters, values = _filters(wanted)
     rows = connection.execute(
-        _BY_CHANGE.format(filters=filters), (*before, lowest, *values, wanted.limit + 1)
+        _BY_CHANGE.format(filters=filters), (*edge, lowest, *values, wanted.limit + 1)
     ).fetchall()
     # rows that changed at the very moment of the floor belong to this page
     on = "" if row is None or (wanted.since is not None and lowest < wanted.since) else f"c{lowest!r}~-1"
-    return _Part([_Candidate(f"c{row[-1]!r}~{row[0]}", row[1:]) for row in rows], on)
-
-
-def change_position(after: str) -> tuple[float, int]:
-    """(when it changed, its key); UsageError."""
-    at, _, key = after[1:].partition("~")
-    try:
-        if after[0] == "c":
-            return float(at), int(key)
-    except ValueError:
-        pass
-    raise _lost()
+    return _Part([_Candidate(f"c{place(row[1:])}", row[1:]) for row in rows], on)
 
 
 def _number(after: str, kind: str) -> int:
@@ -171,34 +161,30 @@ def _number(after: str, kind: str) -> int:
         return _LAST
     if after[0] == kind and after[1:].isascii() and after[1:].isdigit() and len(after) < 20:
         return int(after[1:])
-    raise _lost()
-
-
-def _lost() -> UsageError:
-    return UsageError("This page of the list cannot be found any more: begin the search again.")
+    raise lost()
 
 
 def _by_handoff(connection: sqlite3.Connection, wanted: Wanted) -> _Part:
-    before = _number(wanted.after, "h")
+    start = _number(wanted.after, "h")
     row = None
     if wanted.handoff != "open":  # of those there are never many, and they have an index of their own
-        row = connection.execute(_HANDOFF_FLOOR, (before, BUDGET)).fetchone()
+        row = connection.execute(_HANDOFF_FLOOR, (start, BUDGET)).fetchone()
     lowest = 0 if row is None else row[0]
     filters, values = _filters(wanted, handoffs=False)
     of, more = _handoffs(wanted, "handoffs")
     later, _ = _handoffs(wanted, "later")
     query = _BY_HANDOFF.format(filters=filters, handoffs=of, later=later)
-    rows = connection.execute(query, (before, lowest, *values, *more, *more, wanted.limit + 1)).fetchall()
+    rows = connection.execute(query, (start, lowest, *values, *more, *more, wanted.limit + 1)).fetchall()
     return _Part([_Candidate(f"h{row[0]}", row[1:]) for row in rows], f"h{lowest}" if lowest else "")
 
 
 def _by_words(connection: sqlite3.Connection, wanted: Wanted, question: str) -> _Part:
     start = _number(wanted.after, "w")
-    before = min(start, _said_before(connection, wanted.until))
+    end = min(start, _said_before(connection, wanted.until))
     found: list[_Candidate] = []
     seen: set[int] = set()
     for turn in count(1):
-        hits = connection.execute(_BY_WORDS, (question, before, _BATCH)).fetchall()
+        hits = connection.execute(_BY_WORDS, (question, end, _BATCH)).fetchall()
         new: dict[int, int] = {}
         for id, key in hits:
             if key not in seen:
@@ -211,9 +197,9 @@ def _by_words(connection: sqlite3.Connection, wanted: Wanted, question: str) -> 
         found += [_Candidate(f"w{id}", rows[key], id) for key, id in new.items() if key in rows]
         if len(found) > wanted.limit or len(hits) < _BATCH:
             return _Part(found)
-        before = hits[-1][0]
+        end = hits[-1][0]
         if turn == _BATCHES:
-            return _Part(found, f"w{before}")
+            return _Part(found, f"w{end}")
     raise AssertionError  # pragma: no cover - count() has no end
 
 

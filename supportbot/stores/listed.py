@@ -1,4 +1,4 @@
-"""Rows of conversations and handoffs as the console's lists show them."""
+"""Rows of conversations and handoffs as the console's lists show them, and where a list goes on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
+from supportbot.errors import UsageError
 from supportbot.stores.codec import Row
 from supportbot.stores.typed import short
 from supportbot.types.finding import Found, FoundHandoff
@@ -16,6 +17,30 @@ _LAST_SAID = """SELECT content FROM messages WHERE conversation = ? AND role = 1
     ORDER BY turn DESC, id DESC LIMIT 1"""
 _LAST_HANDOFF = """SELECT handoffs.public, '', status, reason, agent, requested_at, ended_at, more, ''
     FROM handoffs WHERE conversation = ? ORDER BY id DESC LIMIT 1"""
+
+_LARGEST_KEY = 2**62
+START = (float("inf"), -1)
+"""Every row is before it."""
+
+
+def place(row: Row) -> str:
+    """Where the row (as of `row_of`) stands in a list by the last change."""
+    return f"{row[6]!r}~{row[0]}"
+
+
+def before(place: str) -> tuple[float, int]:
+    """(when the row there changed, its key). UsageError for what is no place."""
+    at, _, key = place.partition("~")
+    try:
+        if -1 <= int(key) <= _LARGEST_KEY:
+            return float(at), int(key)
+    except ValueError:
+        pass
+    raise lost()
+
+
+def lost() -> UsageError:
+    return UsageError("This page of the list cannot be found any more: begin the search again.")
 
 
 def row_of(row: Row) -> Found:

@@ -340,4 +340,4 @@ def test_help_loads_nothing_slow(tmp_path: Path) -> None:
     )
     done = subprocess.run([COMMAND[0], "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     slow = {"openai", "pydantic", "yaml", "starlette", "uvicorn", "sqlite3", "asyncio", "jinja2"}
-    assert "Talk to the example" in done.stdout and not slow & set(done.stdout.split())
+    assert "Open the example shop" in done.stdout and not slow & set(done.stdout.split())

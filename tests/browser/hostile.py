@@ -59,13 +59,13 @@ OWN = (
     "--><img src=x onerror=alert(26)><!--",
     "]]><img src=x onerror=alert(27)><![CDATA[",
     '<noscript><p title="</noscript><img src=x onerror=alert(28)>">',
-    "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=x onerror=alert(29)&gt;\">",
-    "<svg></p><style><a id=\"</style><img src=x onerror=alert(30)>\">",
+    '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=x onerror=alert(29)&gt;">',
+    '<svg></p><style><a id="</style><img src=x onerror=alert(30)>">',
     "&lt;img src=x onerror=alert(31)&gt; &#60;script&#62;alert(32)&#60;/script&#62;",
     "<<img src=x onerror=alert(33)//<",
     "<img src=x:x\x0bonerror\x0c=alert(34)>",
     # styles
-    "<p style=\"background:url(javascript:alert(35));width:expression(alert(36))\">x",
+    '<p style="background:url(javascript:alert(35));width:expression(alert(36))">x',
     '<div style="position:fixed;inset:0;z-index:9999;background:#fff">Nothing to see here',
     # names that hide the page's own
     '<a id=supportbot></a><a id=supportbot name=open href="javascript:alert(37)">x</a>',
@@ -89,9 +89,9 @@ OWN = (
     "//foreign.test/%0d%0aSet-Cookie:x=1",
     "<javascript:alert(57)> <https://foreign.test/'onmouseover='alert(58)> https://foreign.test/\"onmouseover=alert(59)//",
     '![x](//foreign.test/pixel.gif) ![y](javascript:alert(60)) ![z](https://foreign.test/p.gif "onload=alert(61)")',
-    '[x]: javascript:alert(62)\n\n[press][x] and ![look][x]',
+    "[x]: javascript:alert(62)\n\n[press][x] and ![look][x]",
     '[x](https://foreign.test/" onclick="alert(63) "title\' onclick=\'alert(64)")',
-    "```\"><img/src/onerror=alert(65)>\n</code></pre><img src=x onerror=alert(66)>\n```",
+    '```"><img/src/onerror=alert(65)>\n</code></pre><img src=x onerror=alert(66)>\n```',
     "| <img src=x onerror=alert(67)> | [x](javascript:alert(68)) |\n| --- | :-: |\n| <script>alert(69)</script> | `<b>` |",
     "# <img src=x onerror=alert(70)>\n> - 1. <svg/onload=alert(71)>\n***<b>***",
     # templates, here and in other languages

@@ -17,16 +17,19 @@ import time
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
+from supportbot.testing import FakeOpenAI
 from tests.browser.hostile import of_markdown, shown
-from tests.browser.stage import PASSWORD, Stage
+from tests.browser.stage import PASSWORD, Stage, stage
 
 CHUNK = 24
 """Texts in one conversation: as many files as a chat takes at once."""
+_AT_ONCE = 5
 _FROM_ONE_ADDRESS = 25
 """Sessions: the chat gives an address thirty a minute."""
 _NAME, _TITLE, _OF_PATTERN = 80, 100, 450
@@ -34,6 +37,20 @@ _NAME, _TITLE, _OF_PATTERN = 80, 100, 450
 
 def controls(text: str) -> bool:
     return any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text)
+
+
+def whole(text: str) -> str:
+    """Without half characters, which have no place in a form or a file."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def as_name(text: str) -> str:
+    """The text as a file's name, of which nothing is taken for a folder."""
+    return whole(text).replace("/", "\u2215").replace("\\", "\u2216")
+
+
+def tags_of(texts: Sequence[str]) -> list[str]:
+    return [text for text in texts if not controls(text)]
 
 
 def flows(chunks: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -55,8 +72,8 @@ def flows(chunks: Sequence[Sequence[str]]) -> dict[str, Any]:
         }
     }
     for number, texts in enumerate(chunks):
-        tags = [text for text in texts if not controls(text)]
-        over = {"handoff": {"reason": f"{{{{ s{len(texts) - 1} }}}}", "tags": tags, "priority": "high"}}
+        last = f"{{{{ s{len(texts) - 1} }}}}"
+        over = {"handoff": {"reason": last, "tags": tags_of(texts), "priority": "high"}}
         found[f"gather_{number}"] = {
             "flow": f"gather_{number}",
             "description": "Asks.",
@@ -79,8 +96,9 @@ class Chat:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
-    async def post(self, path: str, **options: Any) -> httpx2.Response:
-        answer = await self.http.post(self.base + path, headers=self.headers, **options)
+    async def post(self, path: str, value: Any) -> httpx2.Response:
+        # as ASCII, for half a character has no other form
+        answer = await self.http.post(self.base + path, headers=self.headers, content=json.dumps(value))
         assert answer.status_code < 300, f"{answer.status_code} {answer.text}"
         return answer
 
@@ -92,8 +110,8 @@ class Bed:
     here: Stage
     planted: dict[str, list[str]] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
-    conversations: list[str] = field(default_factory=list)
-    """The ids of the long ones."""
+    long: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """The long conversations' ids and chats, by number."""
     named: dict[str, str] = field(default_factory=dict)
     """The ids of the short ones, by the text."""
 
@@ -108,20 +126,23 @@ class Bed:
 
     async def session(self, http: httpx2.AsyncClient, customer: str, name: str) -> Chat:
         base = f"{self.here.place.url}/chat"
-        made = await http.post(f"{base}/sessions", json={"user_token": self.here.signed(customer, name)})
+        proof = self.here.signed(customer, whole(name))
+        made = await http.post(f"{base}/sessions", json={"user_token": proof})
         assert made.status_code == 201, made.text
         return Chat(http, base, made.json()["token"])
 
     async def say(self, chat: Chat, text: str, files: Sequence[str] = ()) -> None:
         """Sends it and waits for whatever comes back."""
         id = secrets.token_hex(12)
-        await chat.post("/messages", json={"id": id, "text": text, "files": list(files)})
+        await chat.post("/messages", {"id": id, "text": text, "files": list(files)})
         # the feed's key is the message's id, which begins with the chat's
         own = self.rows("SELECT id, chat FROM feed WHERE channel = 'web' AND key LIKE ?", f"%.{id}")
         ((place, chat.chat),) = own
         until = time.monotonic() + 20
         while time.monotonic() < until:
-            came = self.rows("SELECT body FROM feed WHERE channel = 'web' AND chat = ? AND id > ?", chat.chat, place)
+            came = self.rows(
+                "SELECT body FROM feed WHERE channel = 'web' AND chat = ? AND id > ?", chat.chat, place
+            )
             if came:
                 break
             await asyncio.sleep(0.01)
@@ -137,35 +158,40 @@ class Bed:
             self.put("model", of_markdown(text))
         ids = []
         for text in texts:
-            sent = {"content": b"words", "params": {"name": text}}
             headers = {**chat.headers, "Content-Type": "text/plain"}
-            made = await chat.http.post(f"{chat.base}/files?name={quote(text, errors='replace')}", content=b"words", headers=headers)
+            address = f"{chat.base}/files?name={quote(as_name(text), errors='replace')}"
+            made = await chat.http.post(address, content=b"words", headers=headers)
             assert made.status_code == 201, made.text
             ids.append(made.json()["id"])
-            self.put("customer file", shown(made.json()["name"]))
+            self.put("customer's file", shown(made.json()["name"]))
         for at in range(0, len(ids), 10):
             await self.say(chat, f"Files {at}.", ids[at : at + 10])
         await self.say(chat, f"/gather{number}")
         for text in texts:
             await self.say(chat, text)
             self.put("flow", of_markdown(text))
+            self.put("slot", shown(text))
             self.put("button", shown(text))
+            if "\n" not in text and " | " not in text:
+                self.put("choice", shown(text))
+        self.put("tag", *(shown(tag) for tag in tags_of(texts)))
         ((id,),) = self.rows("SELECT public FROM conversations WHERE channel = 'web' AND customer = ?", chat.chat)
-        self.conversations.append(id)
-        self._by_hand(chat.chat, texts)
+        self.long[number] = (id, chat.chat)
 
-    def _by_hand(self, chat: str, texts: Sequence[str]) -> None:
-        """Buttons and files whose addresses are the texts."""
+    def by_hand(self, chat: str, texts: Sequence[str]) -> None:
+        """Buttons and files whose addresses are the texts. Only while the bot has nothing to write."""
         for at in range(0, len(texts), 8):
             some = texts[at : at + 8]
             body = {
                 "from": "bot",
                 "text": "By hand.",
-                "buttons": [{"label": text, "url": text} for text in some] + [{"label": text, "press": "x"} for text in some],
+                "buttons": [{"label": text, "url": text} for text in some]
+                + [{"label": text, "press": "x"} for text in some],
                 "menu": at == 0,
                 "files": [{"name": text, "type": "image/png", "size": 1, "url": text} for text in some],
             }
             row = ("web", chat, secrets.token_hex(8), time.time(), json.dumps(body))
+            self.put("button by hand", *map(shown, some))
             self.rows("INSERT INTO feed (channel, chat, key, at, body) VALUES (?, ?, ?, ?, ?)", *row)
 
     async def names(self, texts: Sequence[str]) -> None:
@@ -174,7 +200,9 @@ class Bed:
             address = f"127.0.{1 + at // _FROM_ONE_ADDRESS // 250}.{1 + at // _FROM_ONE_ADDRESS % 250}"
             async with from_address(address) as http:
                 some = texts[at : at + _FROM_ONE_ADDRESS]
-                await asyncio.gather(*(self._named(http, f"named-{at + place}", text) for place, text in enumerate(some)))
+                await asyncio.gather(
+                    *(self._named(http, f"named-{at + place}", text) for place, text in enumerate(some))
+                )
 
     async def _named(self, http: httpx2.AsyncClient, customer: str, text: str) -> None:
         chat = await self.session(http, customer, text)
@@ -210,8 +238,7 @@ class Clerk:
 
     async def post(self, path: str, *, files: Any = None, **fields: str) -> httpx2.Response:
         headers = {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": self._csrf}
-        data = {name: value.encode("utf-8", "replace").decode() for name, value in fields.items()}
-        return await self._http.post(self._base + path, data=data, files=files, headers=headers)
+        return await self._http.post(self._base + path, data=fields, files=files, headers=headers)
 
     async def act(self, conversation: str, name: str, text: str = "", files: Any = None, **fields: str) -> None:
         path = f"/c/{conversation}/{name}"
@@ -225,21 +252,23 @@ class Clerk:
 
 async def by_agents(bed: Bed, clerk: Clerk, chunks: Sequence[Sequence[str]]) -> None:
     """Each text as an agent's name, reply, file and note."""
-    for id, texts in zip(bed.conversations, chunks, strict=True):
+    for number, texts in enumerate(chunks):
+        id, _ = bed.long[number]
         await clerk.act(id, "claim")
-        for text in texts:
+        for text in map(whole, texts):
             if not controls(text) and len(text) <= _NAME:
                 await clerk.rename(text)
                 bed.put("agent's name", shown(text))
-            await clerk.act(id, "reply", text, files=[("files", (text, b"words", "text/plain"))])
+            await clerk.act(id, "reply", text, files=[("files", (as_name(text), b"words", "text/plain"))])
             await clerk.act(id, "note", text)
             bed.put("agent", of_markdown(text))
+            bed.put("agent's file", shown(as_name(text).replace('"', "%22")))
             bed.put("note", shown(text))
 
 
 async def canned(bed: Bed, clerk: Clerk, texts: Sequence[str]) -> None:
     """Each text as a canned reply's title and words, and so in the audit log."""
-    for text in texts[:900]:
+    for text in map(whole, texts[:900]):
         answer = await clerk.post("/replies", title=text, text=text)
         if answer.status_code == 303:
             bed.put("canned title", shown(text))
@@ -248,7 +277,7 @@ async def canned(bed: Bed, clerk: Clerk, texts: Sequence[str]) -> None:
 
 def whole_config(texts: Sequence[str]) -> Mapping[str, Any]:
     """The widget's own words, made of all of them."""
-    words = [text.encode("utf-8", "replace").decode().replace("${", "$${") for text in texts]
+    words = [whole(text).replace("${", "$${") for text in texts]
     every = " ".join(words)
     return {
         "rate": 100_000,
@@ -258,3 +287,28 @@ def whole_config(texts: Sequence[str]) -> Mapping[str, Any]:
         "prompts": words[:200],
         "text_limit": 8_000,
     }
+
+
+@contextlib.asynccontextmanager
+async def sown(folder: Path, texts: Sequence[str], model: FakeOpenAI) -> AsyncIterator[Bed]:
+    """A bot in which all of them are planted; Maya is its admin."""
+    chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
+    (folder / "flows").mkdir()
+    for name, flow in flows(chunks).items():
+        (folder / "flows" / f"{name}.yaml").write_text(json.dumps(flow), "utf-8")
+    async with stage(folder, model, web=whole_config(texts)) as here:
+        here.account("maya", "Maya", "admin")
+        bed = Bed(here)
+        for first in range(0, len(chunks), _AT_ONCE):
+            some = range(first, min(first + _AT_ONCE, len(chunks)))
+            async with from_address(f"127.1.0.{1 + first // _FROM_ONE_ADDRESS}") as http:
+                await asyncio.gather(*(bed.conversation(at, chunks[at], http) for at in some))
+        await bed.names([text for text in texts if len(text) <= _OF_PATTERN])
+        async with from_address("127.0.0.1") as http:
+            clerk = Clerk(here, http)
+            await clerk.sign_in("maya")
+            await by_agents(bed, clerk, chunks)
+            await canned(bed, clerk, texts)
+        for number, some_texts in enumerate(chunks):
+            bed.by_hand(bed.long[number][1], some_texts)
+        yield bed

@@ -91,7 +91,7 @@ _WIDGET = {
 _TEXTS = """(all, strange) => all.map(one => {
     const seen = one.cloneNode(true);
     seen.querySelectorAll(strange).forEach(other => other.remove());
-    return seen.value ?? seen.textContent;
+    return one.matches("input, textarea") ? one.value : seen.textContent;
 })"""
 _STRANGE = ".hidden, .hidden-words, .sr, .marker, svg"
 """What the page adds to what somebody wrote."""

@@ -12,6 +12,14 @@ from supportbot.stores import authority, codec, queries
 from supportbot.testing.site import Site, serving
 from supportbot.types import Address, Attachment, FlowState, Identity, Message, Standing, Usage, User
 
+_PIN = """flow: pin
+start: [{phrases: {en: [check my pin please]}}]
+steps:
+- {ask: pin, question: "Your secret word?", type: text, sensitive: true}
+- {ask: city, question: "Your city?", type: text}
+- {ask: street, question: "Your street?", type: text}
+"""
+
 
 async def proves(site: Site, conversation: str, author: str, customer: str) -> None:
     """What a turn leaves behind in which this author proved to be that customer."""
@@ -159,5 +167,16 @@ async def test_what_is_not_there_is_404(tmp_path: Path) -> None:
             "/console/c/c_nothing/customer",
             f"/console/c/{id}x/customer",
             f"/console/c/{id}/customer?after=x",
+            f"/console/c/{id}/customer?after=1~{10**30}",
         ):
             assert (await agent.http.get(path)).status_code == 404
+
+
+async def test_what_a_flow_calls_sensitive_is_not_listed(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "pin.yaml").write_text(_PIN, "utf-8")
+    async with searched(tmp_path) as (site, agent):
+        for text in ("check my pin please", "zebra-4711", "Berlin"):
+            id = await said(site, text)
+        page = await agent.get(f"/console/c/{id}/customer")
+        assert "city Berlin" in words(page) and "zebra" not in page

@@ -100,7 +100,7 @@ export async function start(base, options, hub) {
 
   await session.resume();
   if (session.current()) void chat.begin();
-  if (["", "true", "page"].includes(options.open)) view.open({ quiet: !alone });
+  if (["", "true", "page"].includes(options.open)) view.open({ quiet: !alone || touched() });
   hub.emit("ready");
   return { open: view.open, close: view.close, toggle: view.toggle, identify: session.identify, logout: session.logout };
 }

@@ -1,0 +1,255 @@
+"""Hostile texts, wherever words can come in, in real pages: they are shown as words, and nothing else happens.
+
+By default our own list is planted; with SUPPORTBOT_CORPORA=/path others' whole lists too, which takes many minutes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import Page, expect
+
+from supportbot.testing import FakeOpenAI
+from supportbot.testing.openai_payloads import Say
+from tests.browser import hostile
+from tests.browser.conftest import Opens
+from tests.browser.hostile import CORPORA, shown
+from tests.browser.people import Agent, Customer
+from tests.browser.planting import CHUNK, Bed, sown, whole
+from tests.browser.watching import Watch, texts_of, watched
+
+pytestmark = pytest.mark.browser
+
+FEW = 120
+"""So many single pages of one kind are opened at most, of all lists evenly."""
+STREAMED = "\n\n".join(hostile.OWN[:12])
+WIDGET = {
+    "customer": "[data-from=customer] [part=body]",
+    "model": "[data-from=bot] [part=body]",
+    "flow": "[data-from=bot] [part=body]",
+    "agent": "[data-from=agent] [part=body]",
+    "agent's name": "[data-from=agent] [part=author]",
+    "agent's file": "[data-from=agent] [part=file] .name",
+    "customer's file": "[data-from=customer] [part=file] .name",
+    "button": "[part=choice], a[part=link]",
+    "button by hand": "[part=choice], [part=menu] option, [part=file] .name",
+}
+TALK = {
+    "customer": ".message.customer .bubble",
+    "model": ".message.bot .bubble",
+    "flow": ".message.bot .bubble",
+    "agent": ".message.agent .bubble",
+    "agent's name": ".message.agent .author bdi",
+    "agent's file": ".message.agent .file bdi",
+    "customer's file": ".message.customer .file bdi",
+    "choice": ".chip",
+    "note": "#side .bullets li",
+    "slot": "#side dd bdi",
+    "tag": "#side .badge.accent",
+}
+
+
+def answer(body: dict[str, Any]) -> Say:
+    """The model says what the customer said."""
+    said = str(body["messages"][-1].get("content", ""))
+    if said == "Stream.":
+        return Say(STREAMED, pieces=tuple(re.findall(r"[\s\S]{1,9}", STREAMED)), pace=0.01)
+    return Say(said, pieces=(said,))
+
+
+@dataclass
+class Seen:
+    """What was read off the pages, by place."""
+
+    found: dict[str, set[str]] = field(default_factory=dict)
+
+    async def read(self, page: Page, where: str, places: dict[str, str]) -> None:
+        for place, selector in places.items():
+            texts = await texts_of(page, selector)
+            self.found.setdefault(f"{where}: {place}", set()).update(map(shown, texts))
+
+    def all(self, bed: Bed, where: str, places: Iterable[str]) -> int:
+        """Asserts that everything planted there was seen; how much that was."""
+        count = 0
+        for place in places:
+            wanted = {text for text in bed.planted[place] if text}
+            assert wanted, place
+            lost = wanted - self.found[f"{where}: {place}"]
+            assert len(lost) <= len(bed.missed), f"{where}, {place}: {sorted(lost)[:5]}"
+            count += len(wanted) - len(lost)
+        return count
+
+
+def some_of(texts: list[str], most: int = FEW) -> list[str]:
+    return texts[:: max(1, len(texts) // most)]
+
+
+async def test_hostile_texts_are_words_wherever_they_are_shown(tmp_path: Path, opens: Opens) -> None:
+    texts = hostile.texts()
+    async with sown(tmp_path, texts, FakeOpenAI(answer)) as bed:
+        assert CORPORA or bed.missed == []
+        seen = Seen()
+        shop = await watched(opens, bed.here)
+        await in_the_widget(bed, shop, seen)
+        shop.clean()
+        console = await watched(opens, bed.here)
+        agent = await Agent(await console.context.new_page(), bed.here).signs_in("maya")
+        await in_conversations(bed, console, agent, seen)
+        await in_lists(bed, console, agent.page, seen)
+        await asked_for(bed, console, agent.page, texts)
+        console.clean()
+        shown_as_words = (
+            seen.all(bed, "widget", WIDGET)
+            + seen.all(bed, "conversation", TALK)
+            + seen.all(bed, "lists", ["customer's name", "canned title", "canned"])
+        )
+        print(
+            f"{len(texts)} texts, seen as words in {shown_as_words} places, {shop.elements + console.elements} elements"
+            f" looked at; {len(bed.missed)} not planted"
+        )
+
+
+async def in_the_widget(bed: Bed, watch: Watch, seen: Seen) -> None:
+    """Every long conversation, on the shop's page and on the chat's own."""
+    page = await watch.context.new_page()
+    customer = await Customer(page, bed.here).comes()
+    await seen.read(page, "words", {"title": "[part=title]", "prompts": "[part=prompt]"})
+    await watch.look_at_widget(page)
+    for number in bed.long:
+        await page.evaluate("token => supportbot.identify(token)", bed.here.signed(f"long-{number}"))
+        await whole_history(page, "By hand.")
+        await seen.read(page, "widget", WIDGET)
+        await watch.look_at_widget(page)
+    strangers = "[...document.querySelectorAll('*')].map(one => one.localName).join(' ')"
+    made = "html head meta meta title link script body main h1 p p a supportbot-chat"
+    assert await page.evaluate(strangers) == made, "nothing came into the shop's own page"
+    await page.evaluate("token => supportbot.identify(token)", bed.here.signed("somebody-else"))
+    await customer.says("Stream.")
+    preview = page.locator("[part~=preview]")
+    await expect(preview).to_be_visible(timeout=10_000)
+    looks = 0
+    while await preview.count():
+        await watch.look_at_widget(page)
+        looks += 1
+    assert looks > 3, "it was looked at while it was written"
+    await alone(bed, watch)
+
+
+async def whole_history(page: Page, last: str) -> None:
+    """Waits for the conversation, and loads it from its beginning."""
+    await expect(page.locator("[part=entry]", has_text=last).last).to_be_attached(timeout=15_000)
+    older = page.locator("[part=older]")
+    for _ in range(200):
+        if await older.is_hidden():
+            return
+        await older.dispatch_event("click")
+        await page.wait_for_timeout(50)
+    raise AssertionError("the history does not end")
+
+
+async def alone(bed: Bed, watch: Watch) -> None:
+    """The page of the bot that has nothing but the chat, under its policy."""
+    page = await watch.context.new_page()
+    await page.goto(f"{bed.here.bot}/chat")
+    await expect(page.locator("[part=panel]")).to_be_visible()
+    await page.evaluate("token => supportbot.identify(token)", bed.here.signed("long-1"))
+    await whole_history(page, "By hand.")
+    assert await page.locator("[part=entry]").count() > CHUNK
+    await watch.look_at_widget(page)
+
+
+async def in_conversations(bed: Bed, watch: Watch, agent: Agent, seen: Seen) -> None:
+    """The long conversations with all that is in them, and of the short ones what stands beside the transcript."""
+    page, console = agent.page, f"{bed.here.bot}/console"
+    for id, _ in bed.long.values():
+        await page.goto(f"{console}/c/{id}")
+        older = page.locator("#older a")
+        for _ in range(20):
+            if not await older.count():
+                break
+            turns = await page.locator(".turn").count()
+            await older.click()
+            await expect(page.locator(".turn").nth(turns)).to_be_attached()
+        await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        await page.wait_for_load_state("networkidle") if not CORPORA else None
+        await seen.read(page, "conversation", TALK)
+        await watch.look_at_console(page)
+    await written_by_hand(watch, page)
+    for text in some_of(list(bed.named), 12 if not CORPORA else FEW):
+        for path in (f"/c/{bed.named[text]}", f"/c/{bed.named[text]}/customer"):
+            await page.goto(console + path)
+            await watch.look_at_console(page)
+            said = "".join(map(shown, await texts_of(page, "#content")))
+            assert shown(text)[:150] in said, path
+
+
+async def written_by_hand(watch: Watch, page: Page) -> None:
+    """What the page fetches while somebody works in it: a preview, canned replies, news."""
+    await page.locator("#reply-text").fill("\n\n".join(hostile.OWN))
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.locator("#preview")).to_contain_text("<script>alert(1)</script>")
+    await watch.look_at_console(page)
+    await page.locator("#reply-text").fill("")
+    await page.get_by_role("button", name="Canned replies").click()
+    first = page.locator("#canned-found .canned").first
+    await expect(first).to_be_visible()
+    await watch.look_at_console(page)
+    words = (await texts_of(page, "#canned-found .canned >> nth=0 >> .clipped"))[0]
+    await first.click()
+    assert shown(await page.locator("#reply-text").input_value()) == shown(words)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("#answer")).to_contain_text("Sent.")
+    await watch.look_at_console(page)
+
+
+async def in_lists(bed: Bed, watch: Watch, page: Page, seen: Seen) -> None:
+    """Queue, search, canned replies, audit log, accounts, dashboards: every page of each."""
+    console = f"{bed.here.bot}/console"
+    lists = {
+        "/queue?tab=waiting": {"customer's name": "a.line-name"},
+        "/conversations?q=hostile": {},
+        "/replies": {"canned title": "h2[dir]", "canned": ".prose"},
+        "/audit": {"detail": "td.long"},
+        "/accounts": {},
+        "/account": {},
+        "/replies/1": {},
+        **{f"/dashboard{part}": {} for part in ("", "/volume", "/handoffs", "/times", "/money", "/unanswered")},
+    }
+    for path, places in lists.items():
+        await page.goto(console + path)
+        for _ in range(200):
+            await watch.look_at_console(page)
+            await seen.read(page, "lists", places)
+            onward = page.locator("a[rel=next]").or_(page.get_by_role("link", name="Older", exact=True)).first
+            if not await onward.count():
+                break
+            await page.goto(f"{bed.here.bot}{await onward.evaluate('one => one.pathname + one.search')}")
+    assert set(bed.planted["canned title"]) <= seen.found["lists: detail"], "the audit log names them"
+
+
+async def asked_for(bed: Bed, watch: Watch, page: Page, texts: list[str]) -> None:
+    """Addresses that have the text in them, and pages that say it again."""
+    console = f"{bed.here.bot}/console"
+    for place, text in enumerate(some_of(texts)):
+        given = quote(whole(text), safe="")
+        await page.goto(f"{console}/conversations?q={given}&agent={given}&channel={given}")
+        await watch.look_at_console(page)
+        (value,) = await texts_of(page, "#q")
+        assert shown(value) == shown(whole(text).strip()[:200])
+        if place % 8 == 0:
+            for path in (
+                f"audit?account={given}&action={given}&object={given}",
+                f"replies?q={given}",
+                f"queue?tag={given}&desk={given}&tab={given}",
+                f"dashboard?from={given}&to={given}&channel={given}",
+                f"c/{given}",
+                f"{given}",
+            ):
+                await page.goto(f"{console}/{path}")
+                await watch.look_at_console(page)
