@@ -24,6 +24,7 @@ pytest.register_assert_rewrite(
     "supportbot.testing.store_contract_channels",
     "supportbot.testing.store_contract_effects",
     "supportbot.testing.store_contract_desks",
+    "supportbot.testing.store_contract_shelf",
     "supportbot.testing.queue_contract",
     "supportbot.testing.model_contract",
     "supportbot.testing.adapter_contract",

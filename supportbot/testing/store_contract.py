@@ -33,6 +33,7 @@ from supportbot.testing.pairs import (
 from supportbot.testing.store_contract_channels import ChannelsContract
 from supportbot.testing.store_contract_desks import DesksContract
 from supportbot.testing.store_contract_effects import SAID, EffectsContract
+from supportbot.testing.store_contract_shelf import ShelfContract
 from supportbot.testing.store_contract_tools import ToolsContract
 from supportbot.types import (
     Action,
@@ -50,7 +51,7 @@ STATE = FlowState(
 )
 
 
-class StoreContract(EffectsContract, ChannelsContract, ToolsContract, DesksContract):
+class StoreContract(EffectsContract, ChannelsContract, ToolsContract, DesksContract, ShelfContract):
     """Holds for every store. The fixture `pairs` opens the same database each time it is called."""
 
     @pytest.fixture

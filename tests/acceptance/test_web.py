@@ -317,3 +317,26 @@ async def test_the_socket_refuses_what_is_no_message(tmp_path: Path) -> None:
             for body in (b"", b"{}", b"[]", b"[" * 5000, b'{"address": 1, "user": 2}', b"\xff"):
                 assert (await client.post("http://x/receive", content=body)).status_code == 400
             assert (await client.get("http://x/elsewhere")).status_code == 404
+
+
+async def test_where_people_look_an_error_is_a_page_and_elsewhere_json() -> None:
+    def page(request: Request, status: int, sentence: str) -> Response:
+        return Response(f"<p>{status} {sentence}</p>", status, media_type="text/html")
+
+    routes = [Route("/desk/crash", crash), *ROUTES]
+    app = build(routes, ready=good, body_limit=1_000, pages={"/desk": page})
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://bot") as http:
+        assert (await http.get("/desk/none")).text == "<p>404 There is nothing at this address.</p>"
+        assert (await http.get("/desk/crash")).text.startswith("<p>500 ")
+        for path in ("/none", "/desks", "/crash"):
+            assert "error" in (await http.get(path)).json()
+
+
+async def test_a_path_may_have_a_larger_limit_for_bodies() -> None:
+    routes = [Route("/files/{id}", echo, methods=["POST"]), *ROUTES]
+    app = build(routes, ready=good, body_limit=10, larger={"/files/": 100})
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bot") as http:
+        assert (await http.post("/files/a", content=b"x" * 100)).status_code == 200
+        assert (await http.post("/files/a", content=b"x" * 101)).status_code == 413
+        assert (await http.post("/echo", content=b"x" * 11)).status_code == 413

@@ -59,6 +59,11 @@ class Page:
     def links(self) -> list[str]:
         return re.findall(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)", self.prose)
 
+    @property
+    def pictures(self) -> list[tuple[str, str]]:
+        """(the words beside it, the path)"""
+        return re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", self.prose)
+
 
 def pages() -> list[Page]:
     """README.md and every page below docs/."""

@@ -23,6 +23,8 @@ import pytest
 import typer.main
 import yaml
 from pages import ROOT, Block, Page, pages
+from scripts import attributes, calls, checked, events
+from tags import read as tags_of
 from terminal import Terminal
 
 from supportbot import assembly
@@ -42,7 +44,7 @@ from supportbot_webhook.inbound import KINDS
 
 PAGES = pages()
 CONFIG_KEYS = set(yaml.safe_load(bundled("config.example.yaml").read_text("utf-8")))
-ENVIRONMENT = {f"{name}_SECRET": "whsec_" + "A" * 32 for name in ("HELPDESK", "NOTIFY", "WEBHOOK")}
+ENVIRONMENT = {f"{name}_SECRET": "whsec_" + "A" * 32 for name in ("HELPDESK", "NOTIFY", "OIDC", "SITE", "WEBHOOK")}
 ENVIRONMENT |= {"HELPDESK_TOKEN": "token-of-nobody"}
 ENVIRONMENT |= {f"MATTERMOST_{name}_TOKEN": "token-of-nobody" for name in ("BOT", "WEBHOOK")}
 ENVIRONMENT |= {
@@ -162,6 +164,22 @@ class Trial:
         assert command[0].endswith("/supportbot"), block.place
         assert command[1] in _commands(), f"{block.place}: there is no command {command[1]}"
 
+    def html(self, block: Block) -> None:
+        """Well-formed, and its scripts are those that a bot serves, with attributes that the widget reads."""
+        for tag in tags_of(block.text, block.place):
+            if tag.name == "script" and "src" in tag.attributes:
+                assert tag.attributes["src"].endswith("/chat/widget.js"), block.place
+                given = {name for name in tag.attributes if name.startswith("data-")}
+                assert given <= attributes(), f"{block.place}: the widget does not read {given - attributes()}"
+
+    def js(self, block: Block) -> None:
+        """It can be parsed, and asks of the widget only what it has."""
+        called = set(re.findall(r"\bsupportbot\.(\w+)\(", block.text))
+        assert called <= calls(), f"{block.place}: window.supportbot has no {called - calls()}"
+        heard = set(re.findall(r"\bsupportbot\.on\(\"(\w+)\"", block.text))
+        assert heard <= events(), f"{block.place}: there is no event {heard - events()}"
+        checked(block.text, block.place)
+
     def finish(self, place: str) -> None:
         """A page's flows are one bot's: they may run each other."""
         if self.flows.exists():
@@ -178,6 +196,8 @@ class Trial:
         "jinja": jinja,
         "markdown": markdown,
         "ini": ini,
+        "html": html,
+        "js": js,
     }
 
 
@@ -350,6 +370,13 @@ def test_every_link_of_a_page_leads_somewhere(page: Page) -> None:
         assert not anchor or anchor in anchors[str(target)], f"{page.name}: {link} leads to no heading"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_every_picture_of_a_page_is_there_and_has_words_for_who_cannot_see_it(page: Page) -> None:
+    for words, path in page.pictures:
+        assert ((ROOT / page.name).parent / path).is_file(), f"{page.name}: there is no picture {path}"
+        assert len(words) > 30, f"{page.name}: {path} has no words"
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     (index,) = [page for page in PAGES if page.name == "docs/index.md"]
     named = {f"docs/{link.partition('#')[0]}" for link in index.links}
@@ -358,7 +385,7 @@ def test_every_page_is_reached_from_the_index() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_a_page_names_only_commands_that_exist(page: Page) -> None:
-    named = set(re.findall(r"`supportbot ((?:db |handoffs )?[a-z]+)", page.text))
+    named = set(re.findall(r"`supportbot ((?:db |handoffs |console )?[a-z-]+)", page.text))
     assert named <= _commands(), f"{page.name}: {named - _commands()}"
 
 
@@ -366,7 +393,9 @@ def test_a_page_names_only_commands_that_exist(page: Page) -> None:
 def test_a_page_names_only_keys_events_and_message_types_that_exist(page: Page) -> None:
     heads = "|".join([*CONFIG_KEYS, "outbox", "turn", "watchdog", "message", "conversation"])
     named = set(re.findall(rf"`((?:{heads})\.[a-z_]+)`", page.prose))
-    source = "".join(file.read_text("utf-8") for file in (ROOT / "supportbot").rglob("*.py"))
+    source = "".join(
+        file.read_text("utf-8") for folder in ("supportbot", "adapters") for file in (ROOT / folder).rglob("*.py")
+    )
     for name in named - _keys() - set(KINDS):
         assert f'"{name}"' in source, f"{page.name}: there is no {name}"
 

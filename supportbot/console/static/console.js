@@ -160,7 +160,7 @@
     beforeAt = Date.now();
     if (pair === "g" && event.key === "q") { event.preventDefault(); location.assign("/console/queue"); return; }
     const acts = {
-      "/": () => press("search") || location.assign("/console/conversations"),
+      "/": () => press("search") || location.assign("/console/conversations#q"),
       "?": help,
       j: () => move(1),
       k: () => move(-1),
@@ -172,6 +172,21 @@
     if (!act || $("dialog[open]")) return;
     event.preventDefault();
     act();
+  }
+
+  // --- focus never falls off the page: a button that rests while it works gets it back, one that is gone gives it on ---
+  function keepFocus() {
+    let held = null, by = null;
+    document.body.addEventListener("htmx:beforeRequest", (event) => {
+      const elt = event.detail.requestConfig.elt;
+      if (elt.contains(document.activeElement)) { held = document.activeElement; by = elt; }
+    });
+    document.body.addEventListener("htmx:afterRequest", (event) => {
+      if (event.detail.requestConfig.elt !== by) return;
+      if (!document.activeElement || document.activeElement === document.body) held.focus({ preventScroll: true });
+      if (!document.activeElement || document.activeElement === document.body) ($("#state") || $("#content")).focus({ preventScroll: true });
+      held = by = null;
+    });
   }
 
   // --- what goes wrong with a request is said in words ---
@@ -197,6 +212,7 @@
     setInterval(showTimes, 15000);
     themes();
     menu();
+    keepFocus();
     failures();
     connect();
     document.addEventListener("keydown", onKey);
