@@ -36,7 +36,7 @@ from supportbot_telegram.entities import measure
 from supportbot_telegram.inbound import ALLOWED_UPDATES, Me
 from supportbot_telegram.intake import Intake
 from supportbot_telegram.keyboards import BUTTON_LIMIT, LABEL_LIMIT
-from supportbot_telegram.sending import Sender, pace, place_of
+from supportbot_telegram.sending import Sender, pace, place_at, place_of
 from supportbot_telegram.tasks import Tasks, until_done
 
 __all__ = ["TelegramAdapter"]
@@ -155,10 +155,16 @@ class TelegramAdapter(Adapter):
 
     async def working(self, outgoing: Outgoing, note: str) -> None:
         """Shows "typing…" for about five seconds."""
+        await self._type(place_of(outgoing))
+
+    async def writing(self, address: Address, name: str) -> None:
+        await self._type(place_at(address))
+
+    async def _type(self, place: compose.Place) -> None:
         running = self._running
         if running is None:
             return
-        fields = {**place_of(outgoing).fields(), "action": "typing"}
+        fields = {**place.fields(), "action": "typing"}
         fields["chat_id"] = running.intake.moved.get(fields["chat_id"], fields["chat_id"])
         try:
             await running.api.call("sendChatAction", fields)

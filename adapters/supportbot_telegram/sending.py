@@ -16,7 +16,7 @@ from typing import Any
 import telegram
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
-from supportbot import ChannelGone, ChannelRefused, Files, NotFound, Outgoing, Reply
+from supportbot import Address, ChannelGone, ChannelRefused, Files, NotFound, Outgoing, Reply
 from supportbot_telegram.api import Api, failure
 from supportbot_telegram.compose import Place, Request, notice, requests, simpler
 from supportbot_telegram.intake import Intake
@@ -141,11 +141,16 @@ def pace(chat: int) -> float:
 
 def place_of(outgoing: Outgoing) -> Place:
     """Where the reply goes; in a group it answers the customer's message."""
-    chat = _number(outgoing.address.chat)
+    place = place_at(outgoing.address)
     answered = _ANSWERED.match(outgoing.in_reply_to[-1]) if outgoing.in_reply_to else None
-    to = int(answered[2]) if answered and int(answered[1]) == chat < 0 and outgoing.part == 1 else 0
-    thread = _number(outgoing.address.thread) if outgoing.address.thread else 0
-    return Place(chat, thread, to, outgoing.user.id)
+    to = int(answered[2]) if answered and int(answered[1]) == place.chat < 0 and outgoing.part == 1 else 0
+    return replace(place, reply_to=to, user=outgoing.user.id)
+
+
+def place_at(address: Address) -> Place:
+    """The chat, and the topic if there is one."""
+    thread = _number(address.thread) if address.thread else 0
+    return Place(_number(address.chat), thread, 0, "")
 
 
 def personal(outgoing: Outgoing, key: bytes) -> Place | None:

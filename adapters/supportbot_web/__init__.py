@@ -163,6 +163,9 @@ class WebAdapter(Adapter):
     async def working(self, outgoing: Outgoing, note: str) -> None:
         self.hub.hand(outgoing.address.chat, "typing", {"name": "", "note": note})
 
+    async def writing(self, address: Address, name: str) -> None:
+        self.hub.hand(address.chat, "typing", {"name": name, "note": ""})
+
     async def fetch(self, attachment: Attachment, *, limit: int) -> bytes:
         if attachment.size > limit:
             raise FileTooLarge(f"The file has more than {limit:,} bytes.")

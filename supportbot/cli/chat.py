@@ -192,7 +192,7 @@ async def _exchange(bot: Bot, terminal: TerminalAdapter, message: Message) -> tu
 async def _waiting(terminal: TerminalAdapter) -> AsyncIterator[None]:
     """Shows after a moment that the bot is at work."""
     loop = asyncio.get_running_loop()
-    timer = loop.call_later(_BUSY_AFTER, terminal.writing)
+    timer = loop.call_later(_BUSY_AFTER, terminal.at_work)
     terminal.waiting = True
     try:
         yield

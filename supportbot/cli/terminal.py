@@ -61,7 +61,7 @@ class TerminalAdapter(Adapter):
             self.show(outgoing, label=who or self.label)
         return outgoing.id
 
-    def writing(self) -> None:
+    def at_work(self) -> None:
         """Shows that an answer is on its way, unless it has begun."""
         if self._painter is None:
             self.screen.busy(f"{self.label} is writing …")

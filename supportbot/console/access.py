@@ -15,6 +15,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
@@ -26,6 +27,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from supportbot.console.limits import Limits
 from supportbot.console.passwords import Passwords
 from supportbot.console.views import render
+from supportbot.errors import StoreError
 from supportbot.types.console import Account, AuditRow, ConsoleSession, Role
 
 if TYPE_CHECKING:
@@ -143,7 +145,8 @@ class Access:
             return None
         session, account = found
         if touch and now - session.seen_at >= _TOUCH:
-            await self._store.touch(session, now=now)
+            with suppress(StoreError):  # a full disk takes no page away from those who can still read
+                await self._store.touch(session, now=now)
         return Visit(account, session)
 
     async def holds(self, visit: Visit) -> bool:

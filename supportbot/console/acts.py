@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 WAIT = 1.0
 """Seconds that the page waits for the turn that carries the act out."""
 LONGEST = 20_000
+_SIGN_SECONDS = 3.0
 MOST_FILES = 5
 _CANNED = 30
 _ACT = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
@@ -96,12 +97,34 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
     async def canned(request: Request, visit: Visit) -> Response:
         return await _canned(room, lines, request, visit)
 
+    async def typing(request: Request, visit: Visit) -> Response:
+        return await _typing(room, lines, request, visit)
+
     base = "/console/c/{id}"
     return [
         *(Route(f"{base}/{name}", access.act(doing(name)), methods=["POST"]) for name in _KINDS),
+        Route(f"{base}/typing", access.act(typing), methods=["POST"]),
         Route(f"{base}/preview", access.act(preview), methods=["POST"]),
         Route(f"{base}/canned", access.page(canned)),
     ]
+
+
+async def _typing(room: Room, lines: SqliteLines, request: Request, visit: Visit) -> Response:
+    """The customer sees that their agent is writing, where the channel shows such a thing."""
+    try:
+        stretch = await lines.talk(request.path_params["id"], limit=1)
+        told = await lines.told(stretch.conversation.id, stretch.conversation.customer.id)
+    except NotFound as error:
+        raise HTTPException(404) from error
+    address = stretch.conversation.address
+    adapter = room.adapters.get(address.channel)
+    if adapter is not None and told.handoffs and talk.has(told.handoffs[0], visit):
+        try:
+            async with asyncio.timeout(_SIGN_SECONDS):
+                await adapter.writing(address, visit.account.name or visit.account.login)
+        except Exception as error:  # noqa: BLE001 - named boundary: a sign of life is never worth an error
+            room.log("typing.failed", channel=address.channel, error=type(error).__name__)
+    return Response(status_code=204)
 
 
 async def _act(

@@ -195,6 +195,9 @@ class Adapter(ABC):
         `outgoing` is what would be sent if the turn were over now, with the id "".
         """
 
+    async def writing(self, address: Address, name: str) -> None:  # noqa: B027 - optional
+        """Shows that a human agent is writing, for a few seconds; `name` is how the customer knows them."""
+
     async def fetch(self, attachment: Attachment, *, limit: int) -> bytes:
         """The content of an attachment that came by this channel. Raises FileTooLarge if it has more than `limit`
         bytes, ChannelRefused if it is gone, ChannelBusy if trying again may help."""

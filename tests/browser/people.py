@@ -96,6 +96,10 @@ class Agent:
         await self.page.locator("#state").get_by_role("button", name="Claim").click()
         await expect(self.page.locator("#state")).to_contain_text("You have this conversation")
 
+    async def types(self, text: str) -> None:
+        """Begins to write, without sending it."""
+        await self.page.locator("#panel-reply textarea").press_sequentially(text)
+
     async def replies(self, text: str) -> None:
         await self.page.locator("#panel-reply textarea").fill(text)
         await self.page.locator("#panel-reply").get_by_role("button", name="Send").click()

@@ -178,13 +178,14 @@ class Bed:
         ((id,),) = self.rows("SELECT public FROM conversations WHERE channel = 'web' AND customer = ?", chat.chat)
         self.long[number] = (id, chat.chat)
 
-    def by_hand(self, chat: str, texts: Sequence[str]) -> None:
+    def by_hand(self, number: int, texts: Sequence[str]) -> None:
         """Buttons and files whose addresses are the texts. Only while the bot has nothing to write."""
+        _, chat = self.long[number]
         for at in range(0, len(texts), 8):
             some = texts[at : at + 8]
             body = {
                 "from": "bot",
-                "text": "By hand.",
+                "text": f"By hand in {number}.",
                 "buttons": [{"label": text, "url": text} for text in some]
                 + [{"label": text, "press": "x"} for text in some],
                 "menu": at == 0,
@@ -310,5 +311,5 @@ async def sown(folder: Path, texts: Sequence[str], model: FakeOpenAI) -> AsyncIt
             await by_agents(bed, clerk, chunks)
             await canned(bed, clerk, texts)
         for number, some_texts in enumerate(chunks):
-            bed.by_hand(bed.long[number][1], some_texts)
+            bed.by_hand(number, some_texts)
         yield bed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import secrets
@@ -41,6 +42,7 @@ wash("linen", degrees=40, detergent="mild", with_a_line_that_is="longer than the
 
 That is all."""
 PLAIN = "Linen is washed at 40 degrees, with a mild detergent."
+_numbers = itertools.count()
 _CHOICES = {
     "flow": "choices",
     "title": "Something else",
@@ -142,8 +144,8 @@ async def sends_files(customer: Customer, text: str, *files: Any) -> None:
 
 async def asks(stage: Stage, chat: str, name: str, *texts: str) -> None:
     """A customer of another channel writes, one text after the other."""
-    for at, text in enumerate(texts):
-        id = f"{chat}-{at}"
+    for text in texts:
+        id = f"{chat}-{next(_numbers)}"
         await stage.place.post(text, conversation=chat, id=id, user={"id": f"u-{chat}", "name": name})
         await stage.place.answered({id})
 

@@ -123,7 +123,7 @@ async def in_the_widget(bed: Bed, watch: Watch, seen: Seen) -> None:
     await watch.look_at_widget(page)
     for number in bed.long:
         await page.evaluate("token => supportbot.identify(token)", bed.here.signed(f"long-{number}"))
-        await whole_history(page, "By hand.")
+        await whole_history(page, f"By hand in {number}.")
         await seen.read(page, "widget", WIDGET)
         await watch.look_at_widget(page)
     strangers = "[...document.querySelectorAll('*')].map(one => one.localName).join(' ')"
@@ -159,7 +159,7 @@ async def alone(bed: Bed, watch: Watch) -> None:
     await page.goto(f"{bed.here.bot}/chat")
     await expect(page.locator("[part=panel]")).to_be_visible()
     await page.evaluate("token => supportbot.identify(token)", bed.here.signed("long-1"))
-    await whole_history(page, "By hand.")
+    await whole_history(page, "By hand in 1.")
     assert await page.locator("[part=entry]").count() > CHUNK
     await watch.look_at_widget(page)
 

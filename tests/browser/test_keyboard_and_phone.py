@@ -216,6 +216,6 @@ async def test_a_draft_its_caret_the_place_of_reading_and_the_focus_stay_while_m
         if not await page.locator(f"#{id}").count():
             continue
         await page.locator(f"#{id}").focus()
-        await scenes.asks(house, f"c1", "Ada Lovelace", f"And {at}")
+        await scenes.asks(house, "c1", "Ada Lovelace", f"And {at}")
         await expect(page.locator("#turns")).to_contain_text(f"And {at}")
         assert (await focused(page))["id"] == id

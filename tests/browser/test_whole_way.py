@@ -45,7 +45,7 @@ async def test_a_customer_is_answered_handed_over_answered_by_a_human_given_back
 ) -> None:
     model = FakeOpenAI(answer)
     async with stage(tmp_path, model, handoff={"rating": True}) as here:
-        here.account("maya", "Maya")
+        here.account("maya", "Maya", "lead")
         customer = await Customer(await (await opens()).new_page(), here).comes()
         agent = await Agent(await (await opens()).new_page(), here).signs_in("maya")
 
@@ -65,6 +65,8 @@ async def test_a_customer_is_answered_handed_over_answered_by_a_human_given_back
         await expect(agent.page.locator("#transcript")).to_contain_text("And my fireworks?")
         await agent.claims()
         await expect(customer.page.locator("[part=sign][data-kind=claimed]")).to_contain_text("Maya")
+        await agent.types("Hello, Ma")
+        await expect(customer.page.locator("[part=typing]")).to_contain_text("Maya", timeout=3_000)
         began = time.monotonic()
         await agent.replies("Hello, Maya here. **Fireworks** are sold in December only.")
         await customer.sees("Maya here. Fireworks are sold", seconds=5)
@@ -89,6 +91,10 @@ async def test_a_customer_is_answered_handed_over_answered_by_a_human_given_back
         stars = customer.page.locator("[part=entry]", has=customer.page.get_by_text("★★★★★", exact=True)).first
         await expect(stars.locator("[part=choice]:not([disabled])")).to_have_count(0)
         await expect(customer.message("★★★★★").last).to_be_visible()
+        await agent.page.goto(here.bot + "/console/dashboard")
+        await expect(agent.page.get_by_role("heading", name="Dashboards")).to_be_visible()
+        await picture(agent.page, "console-dashboard")
+
         said = await customer.texts()
         await customer.comes_again()
         await customer.sees(WORDS)

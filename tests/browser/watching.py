@@ -65,7 +65,7 @@ _CONSOLE = {
     "th td time bdi strong em s code pre blockquote hr br mark figure figcaption datalist fieldset legend",
     "words": "[dir=auto]:not(input, textarea), bdi",
     "drawings": ".drawing, .legend",
-    "drawn": "^(?:svg|g|rect|line|circle|path|polyline|text|tspan|title|desc)$",
+    "drawn": "^(?:svg|g|rect|line|circle|path|polyline|text|tspan|title|desc|defs|pattern)$",
     "addresses": r"^(?:/console(?:[/?#]|$)|\?|#|/console/static/)",
     "sources": r"^/console/(?:static/|c/[^/]+/files/)",
     "attributes": "class|dir|href|target|rel|tabindex|datetime|title|lang|charset|name|content|src|defer|async|type|alt|width|height|"

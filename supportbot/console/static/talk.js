@@ -76,6 +76,15 @@
     if (button.dataset.insert !== undefined) insert(button.dataset.insert);
   }
 
+  // --- the customer sees that their agent is writing ---
+  let told = 0;
+  function writes(area) {
+    if (area.id !== "reply-text" || !area.value || Date.now() - told < 3000 || $("[data-hands]")?.dataset.hands !== "mine") return;
+    told = Date.now();
+    const body = new URLSearchParams({ csrf: area.form.elements.csrf.value });
+    fetch(`${location.pathname}/typing`, { method: "POST", body }).catch(() => {});
+  }
+
   // --- what is unfolded stays so when a part of the page is fetched anew ---
   let unfolded = new Map();
   const remember = (event) => {
@@ -92,7 +101,7 @@
     $$("[data-tabs]").forEach(tabs);
     restore(document);
     document.addEventListener("click", clicks);
-    document.addEventListener("input", (event) => { if (event.target.matches?.("textarea[data-draft]")) keep(event.target); });
+    document.addEventListener("input", (event) => { if (event.target.matches?.("textarea[data-draft]")) { keep(event.target); writes(event.target); } });
     const body = document.body;
     body.addEventListener("htmx:oobBeforeSwap", remember);
     body.addEventListener("htmx:oobAfterSwap", unfold);

@@ -38,10 +38,15 @@ class PageChannel(Adapter):
     def __init__(self, name: str = "page") -> None:
         super().__init__(name, {})
         self.sent: list[Outgoing] = []
+        self.writers: list[tuple[str, str]] = []
+        """(chat, name) of agents who were seen writing."""
 
     async def send(self, outgoing: Outgoing) -> str:
         self.sent.append(outgoing)
         return f"sent-{len(self.sent)}"
+
+    async def writing(self, address: Address, name: str) -> None:
+        self.writers.append((address.chat, name))
 
     @property
     def texts(self) -> list[str]:

@@ -382,6 +382,18 @@ async def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(tmp_path: Path)
         assert seen == [200, 200, 303]
 
 
+async def test_a_page_is_there_although_the_store_can_write_nothing(here: House, browser: Browser) -> None:
+    await here.account("ana")
+    await browser.sign_in("ana")
+    await here.store.write(
+        lambda db: db.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN SELECT raise(ABORT, 'full'); END"
+        )
+    )
+    here.clock.moved = 600.0
+    assert (await browser.get("/console/queue")).text == "page of ana"
+
+
 async def test_a_session_ends_after_its_time_whatever_is_done(tmp_path: Path) -> None:
     async with house(tmp_path, "{session: 3h, idle: 2h}") as here, here.browser() as browser:
         await here.account("ana")

@@ -319,3 +319,16 @@ async def test_a_conversation_whose_channel_is_gone_can_be_read_and_not_written_
     assert "is not in the config any more" in (await maya.get(at)).text
     answer = await maya.do(f"{at}/reply", handoff=handoff.id, text="hello")
     assert answer.status_code == 409 and "The channel old is not in the config any more" in answer.text
+
+
+async def test_the_customer_sees_that_their_agent_is_writing_and_nobody_else(house: House) -> None:
+    maya, jonas = await house.person(), await house.person("jonas", name="Jonas Weber")
+    conversation, handoff = await house.asks_for_a_human()
+    at = f"/console/c/{conversation.id}"
+    assert (await maya.do(f"{at}/typing")).status_code == 204
+    assert house.channel.writers == [], "nobody has the conversation yet"
+    await maya.do(f"{at}/claim", handoff=handoff.id)
+    for agent in (jonas, maya):
+        assert (await agent.do(f"{at}/typing")).status_code == 204
+    assert house.channel.writers == [(conversation.address.chat, "Maya Brand")]
+    assert (await maya.do("/console/c/c_none/typing")).status_code == 404

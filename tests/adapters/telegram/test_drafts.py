@@ -92,6 +92,11 @@ async def test_working_shows_typing_where_the_answer_will_stand(shop: Shop) -> N
     ]
 
 
+async def test_a_human_who_writes_is_seen_typing(shop: Shop) -> None:
+    await shop.adapter.writing(Address("shop", str(ANNA), "9"), "Maya")
+    assert [(one.chat_id, one.thread, one.action) for one in shop.fake.actions] == [(ANNA, 9, "typing")]
+
+
 async def test_working_never_fails(shop: Shop) -> None:
     shop.fake.always("sendChatAction", Fault("error", 403, "Forbidden: bot was blocked by the user"))
     await shop.adapter.working(outgoing(), "")
