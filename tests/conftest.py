@@ -15,7 +15,7 @@ WORKERS = 3
 """More than two cores' worth: much of a test's time is waiting for processes."""
 FEW = 4
 """So many files are quicker in one process than with workers, which have to start first."""
-LONG = ("packaging", "acceptance", "docs", "unit/tools")
+LONG = ("packaging", "browser", "acceptance", "docs", "unit/tools")
 """Begun first, so that no worker is left alone with a long file at the end."""
 
 pytest.register_assert_rewrite(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from supportbot.console.room import Room
 
 PATH = "/console"
-MOST_FILES = 10
+MOST_FILES = 5
 """Files in one form."""
 
 

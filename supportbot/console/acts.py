@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console import talk
+from supportbot.console import MOST_FILES, talk
 from supportbot.console.views import HEADERS, render, size
 from supportbot.errors import ChannelRefused, Conflict, NotFound, StoreBusy, StoreFull
 from supportbot.mediatypes import allowed, media_type
@@ -36,7 +36,6 @@ WAIT = 1.0
 """Seconds that the page waits for the turn that carries the act out."""
 LONGEST = 20_000
 _SIGN_SECONDS = 3.0
-MOST_FILES = 5
 _CANNED = 30
 _ACT = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
 _LONGEST_NAME = 200

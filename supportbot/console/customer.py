@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from supportbot.console.tables import dollars
 from supportbot.console.views import render
 from supportbot.errors import NotFound, UsageError
 from supportbot.stores.finding import SqliteFinding
@@ -43,7 +44,7 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
             visit,
             customer=found,
             slots=[(name, shown(value)) for name, value in found.slots.items() if name not in room.sensitive],
-            money=money(found.spent.cost),
+            money=dollars(found.spent.cost / 1_000_000),
             rating=sum(found.ratings) / len(found.ratings) if found.ratings else None,
             first=not after,
             next=f"?{urlencode({'after': found.next})}" if found.next else "",
@@ -58,9 +59,3 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"
-
-
-def money(micros: int) -> str:
-    """Micro-dollars as dollars, with as many digits as a small sum needs."""
-    dollars = micros / 1_000_000
-    return f"${dollars:,.2f}" if dollars >= 1 or not micros else f"${dollars:.4f}"

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import math
 import secrets
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -23,6 +25,7 @@ from supportbot.console.limits import sentence
 from supportbot.console.passwords import LONGEST, PasswordsBusy
 from supportbot.console.people import login_of
 from supportbot.console.views import render
+from supportbot.doors import BODY_SECONDS
 from supportbot.types.console import Account
 
 if TYPE_CHECKING:
@@ -57,11 +60,14 @@ class _Pages:
     async def sign_in(self, request: Request) -> Response:
         if not self._access.from_here(request):
             return self._access.refused(request)
-        async with request.form(max_fields=10, max_files=0, max_part_size=4_000) as form:
-            login, password, wanted = (
-                value if isinstance(value := form.get(name, ""), str) else ""
-                for name in ("login", "password", "next")
-            )
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                form = await request.form(max_fields=10, max_files=0, max_part_size=4_000)
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
+        login, password, wanted = (
+            value if isinstance(value := form.get(name, ""), str) else "" for name in ("login", "password", "next")
+        )
         return await self._try(request, login_of(login), password[: LONGEST + 1], own_path(wanted))
 
     async def _try(self, request: Request, login: str, password: str, wanted: str) -> Response:

@@ -62,7 +62,7 @@ def human(draft: Draft, message: Message) -> Steps:
         case "human.note":
             _note(draft, message)
         case "handoff.released":
-            yield from release(draft, by=_name(message), without=message.user.id)
+            yield from release(draft, by=_name(message), without=opened(draft).agent_id or message.user.id)
         case "handoff.transferred":
             yield from _transfer(draft, message)
         case "handoff.resolved" | "handoff.returned":
@@ -119,7 +119,7 @@ def _has_room(draft: Draft, message: Message, handoff: Handoff, *, asked: bool =
     place = yield TakePlace(desk.name, handoff.requested_at, priority, ((id, most),), "claim")
     if isinstance(place, Place) and place.agent:
         return True
-    draft.trace("refused", agent=_name(message), reason="the agent has no room")
+    draft.trace("refused", agent=_name(message), reason=f"{_name(message)} may have {most} at once and has them")
     why = f"you have {most} conversations already; release or end one of them first"
     _refuse(draft, message, why, about=handoff)
     return False
@@ -211,9 +211,11 @@ def _finish_by_human(draft: Draft, message: Message) -> Steps:
 
 
 def _refuse(draft: Draft, message: Message, why: str, *, handoff: str = "", about: Handoff | None = None) -> None:
-    """Tells the agent that it was not done; at the place where they tried."""
+    """Tells the agent that it was not done, at the desk where they tried; others read it in the turn's trace."""
+    if not message.via:
+        return
     more = {"change": "refused", "why": why, "by": _by(message), **({"handoff": handoff} if handoff else {})}
-    post(draft, "handoff.updated", more, desk=message.via or (about.desk if about else None), about=about)
+    post(draft, "handoff.updated", more, desk=message.via, about=about)
 
 
 def _name(message: Message) -> str:

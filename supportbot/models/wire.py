@@ -126,7 +126,7 @@ def wire_name(name: str) -> str:
 
 
 def _message(message: ChatMessage, named: bool, pictures: Mapping[str, bytes]) -> dict[str, Any]:
-    built: dict[str, Any] = {"role": message.role, "content": clean(message.content)}
+    built: dict[str, Any] = {"role": message.role, "content": clean(message.content) or _names_of_files(message)}
     if message.images and message.role == "user":
         built["content"] = _with_pictures(message, pictures)
     if message.role == "tool":
@@ -138,6 +138,11 @@ def _message(message: ChatMessage, named: bool, pictures: Mapping[str, bytes]) -
         built["content"] = built["content"] or None
         built["tool_calls"] = [_call(call) for call in message.tool_calls]
     return built
+
+
+def _names_of_files(message: ChatMessage) -> str:
+    """What stands for files that were sent without a word: some servers take no message without one."""
+    return " ".join(f"[file: {clean(file.name)}]" for file in message.files)
 
 
 def _with_pictures(message: ChatMessage, pictures: Mapping[str, bytes]) -> list[dict[str, Any]] | str:

@@ -18,7 +18,7 @@ from typing import Any
 from supportbot.errors import NotFound
 from supportbot.stores import codec
 from supportbot.stores.codec import Row, clean
-from supportbot.stores.listed import START, before, filled, found_handoff, place
+from supportbot.stores.listed import BEFORE, COLUMNS, START, before, filled, found_handoff, place
 from supportbot.types import Attachment
 from supportbot.types.finding import Customer, SentFile, Spent
 from supportbot.types.messages import User
@@ -27,8 +27,6 @@ COUNTED = 500
 """Conversations that stand behind the sums."""
 _PAGE, _HANDOFFS, _FILES, _OF_IDENTITY, _SLOTS_OF = 20, 50, 30, 2_000, 50
 
-_ROW = """conversations.id, conversations.public, conversations.channel, conversations.customer,
-    conversations.customer_name, conversations.created_at, conversations.updated_at"""
 _WHO = """SELECT id, channel, customer, customer_name, locale, created_at, updated_at FROM conversations
     WHERE public = ?"""
 _PROVEN = """json_extract(standings.body, '$.identity.customer')"""
@@ -40,17 +38,16 @@ _IDENTITIES = f"""SELECT DISTINCT proven, name FROM (
             ORDER BY updated_at DESC LIMIT ?) AS theirs
         JOIN standings ON standings.conversation = theirs.id AND standings.author = theirs.customer)
     WHERE proven <> '' LIMIT 20"""  # noqa: S608 - constants
-_BEFORE = "updated_at <= ? AND (updated_at < ? OR conversations.id < ?)"
-_SAME_USER = f"""SELECT {_ROW} FROM conversations
-    WHERE channel = ? AND customer = ? AND {_BEFORE} AND NOT (? AND EXISTS (
+_SAME_USER = f"""SELECT {COLUMNS} FROM conversations
+    WHERE channel = ? AND customer = ? AND {BEFORE} AND NOT (? AND EXISTS (
         SELECT 1 FROM standings WHERE standings.conversation = conversations.id
         AND standings.author = conversations.customer AND {_PROVEN} NOT IN ('', ?)))
     ORDER BY updated_at DESC, conversations.id DESC LIMIT ?"""  # noqa: S608 - constants
-_SAME_IDENTITY = f"""SELECT {_ROW} FROM (
+_SAME_IDENTITY = f"""SELECT {COLUMNS} FROM (
         SELECT conversation, author FROM standings WHERE {_PROVEN} = ? LIMIT ?) AS proof
     JOIN conversations ON conversations.id = proof.conversation AND conversations.customer = proof.author
-    WHERE {_BEFORE} ORDER BY updated_at DESC, conversations.id DESC LIMIT ?"""  # noqa: S608 - constants
-_ONLY = f"SELECT {_ROW} FROM conversations WHERE id = ? AND {_BEFORE}"  # noqa: S608 - constants
+    WHERE {BEFORE} ORDER BY updated_at DESC, conversations.id DESC LIMIT ?"""  # noqa: S608 - constants
+_ONLY = f"SELECT {COLUMNS} FROM conversations WHERE id = ? AND {BEFORE}"  # noqa: S608 - constants
 _OLDEST = """SELECT created_at FROM conversations WHERE channel = ? AND customer = ? AND customer <> ''
     ORDER BY updated_at LIMIT 1"""
 _HANDOFFS_OF = """SELECT handoffs.public, conversations.public, status, reason, agent, requested_at, ended_at, more,

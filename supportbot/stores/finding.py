@@ -17,7 +17,7 @@ from typing import Literal
 
 from supportbot.stores import customers, typed
 from supportbot.stores.codec import Row, clean
-from supportbot.stores.listed import before, filled, found_handoff, lost, place, row_of
+from supportbot.stores.listed import BEFORE, COLUMNS, before, filled, found_handoff, lost, place, row_of
 from supportbot.stores.shelf import Run
 from supportbot.types.finding import Choices, Customer, Found, FoundPage, Wanted
 
@@ -30,16 +30,13 @@ _PEOPLE, _DIRECT, _LATER = 6, 5, 200
 _LAST = 2**62
 _ID = re.compile(r"[A-Za-z0-9_-]{6,64}\Z")
 
-_COLUMNS = """conversations.id, conversations.public, conversations.channel, conversations.customer,
-    conversations.customer_name, conversations.created_at, conversations.updated_at"""
-_BEFORE = "updated_at <= ? AND (updated_at < ? OR conversations.id < ?)"
-_FLOOR = f"""SELECT updated_at FROM conversations WHERE {_BEFORE}
+_FLOOR = f"""SELECT updated_at FROM conversations WHERE {BEFORE}
     ORDER BY updated_at DESC, id DESC LIMIT 1 OFFSET ?"""  # noqa: S608 - constants
-_BY_CHANGE = f"""SELECT conversations.id, {_COLUMNS} FROM conversations
-    WHERE {_BEFORE} AND updated_at >= ? AND {{filters}}
+_BY_CHANGE = f"""SELECT conversations.id, {COLUMNS} FROM conversations
+    WHERE {BEFORE} AND updated_at >= ? AND {{filters}}
     ORDER BY updated_at DESC, conversations.id DESC LIMIT ?"""  # noqa: S608 - constants
 _HANDOFF_FLOOR = "SELECT id FROM handoffs WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?"
-_BY_HANDOFF = f"""SELECT handoffs.id, {_COLUMNS}
+_BY_HANDOFF = f"""SELECT handoffs.id, {COLUMNS}
     FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
     WHERE handoffs.id < ? AND handoffs.id >= ? AND {{filters}} AND {{handoffs}} AND NOT EXISTS (
         SELECT 1 FROM handoffs AS later WHERE later.conversation = handoffs.conversation
@@ -53,7 +50,7 @@ _BY_WORDS = """SELECT messages.id, messages.conversation FROM (
 _SAID_BEFORE = """SELECT min(first) FROM (SELECT (SELECT messages.id FROM messages WHERE conversation = later.id
         ORDER BY turn, messages.id LIMIT 1) AS first
     FROM (SELECT id FROM conversations WHERE created_at >= ? ORDER BY created_at LIMIT 20) AS later)"""
-_AMONG = f"SELECT {_COLUMNS} FROM conversations WHERE conversations.id IN ({{keys}}) AND {{filters}}"  # noqa: S608
+_AMONG = f"SELECT {COLUMNS} FROM conversations WHERE conversations.id IN ({{keys}}) AND {{filters}}"  # noqa: S608
 _SAID_SINCE = """SELECT id, content FROM messages WHERE conversation = ? AND id >= ? AND role IN (1, 2)
     ORDER BY turn, id LIMIT ?"""
 _SAID = "SELECT id, content, role FROM messages WHERE id IN ({keys})"
@@ -61,16 +58,16 @@ _NEWEST_HANDOFF = """SELECT handoffs.public, '', status, reason, agent, requeste
     FROM handoffs WHERE conversation = ? AND {handoffs} ORDER BY handoffs.id DESC LIMIT 1"""
 
 # by id, not by change: the table is read in its own order, which is fast
-_NAMED = f"""SELECT {_COLUMNS} FROM conversations
+_NAMED = f"""SELECT {COLUMNS} FROM conversations
     WHERE conversations.id > (SELECT max(id) FROM conversations) - ? AND ({{names}})
     ORDER BY conversations.id DESC LIMIT 200"""  # noqa: S608 - constants
-_BY_USER = f"""SELECT {_COLUMNS} FROM conversations
+_BY_USER = f"""SELECT {COLUMNS} FROM conversations
     WHERE channel = ? AND customer >= ? AND customer < ? LIMIT 50"""  # noqa: S608 - constants
-_BY_IDENTITY = f"""SELECT {_COLUMNS} FROM standings JOIN conversations ON conversations.id = standings.conversation
+_BY_IDENTITY = f"""SELECT {COLUMNS} FROM standings JOIN conversations ON conversations.id = standings.conversation
     WHERE json_extract(body, '$.identity.customer') = ? AND standings.author = conversations.customer
     LIMIT 50"""  # noqa: S608 - constants
-_BY_ID = f"""SELECT {_COLUMNS} FROM conversations WHERE public >= ? AND public < ? LIMIT ?"""  # noqa: S608
-_BY_HANDOFF_ID = f"""SELECT {_COLUMNS} FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
+_BY_ID = f"""SELECT {COLUMNS} FROM conversations WHERE public >= ? AND public < ? LIMIT ?"""  # noqa: S608
+_BY_HANDOFF_ID = f"""SELECT {COLUMNS} FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
     WHERE handoffs.public >= ? AND handoffs.public < ? LIMIT ?"""  # noqa: S608 - constants
 
 _CHANNELS = """WITH RECURSIVE names (name) AS (

@@ -13,6 +13,10 @@ from supportbot.stores.typed import short
 from supportbot.types.finding import Found, FoundHandoff
 from supportbot.types.messages import User
 
+COLUMNS = """conversations.id, conversations.public, conversations.channel, conversations.customer,
+    conversations.customer_name, conversations.created_at, conversations.updated_at"""
+BEFORE = "updated_at <= ? AND (updated_at < ? OR conversations.id < ?)"
+"""The values are those of a place, the first one twice."""
 _LAST_SAID = """SELECT content FROM messages WHERE conversation = ? AND role = 1 AND content <> '' AND name IS NULL
     ORDER BY turn DESC, id DESC LIMIT 1"""
 _LAST_HANDOFF = """SELECT handoffs.public, '', status, reason, agent, requested_at, ended_at, more, ''
@@ -44,7 +48,7 @@ def lost() -> UsageError:
 
 
 def row_of(row: Row) -> Found:
-    """From (key, id, channel, customer, name, created_at, updated_at)."""
+    """From COLUMNS: (key, id, channel, customer, name, created_at, updated_at)."""
     _, id, channel, customer, name, created_at, updated_at = row
     return Found(id, channel, User(customer, name), created_at, updated_at)
 

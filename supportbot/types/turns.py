@@ -40,7 +40,7 @@ class ChatMessage:
     source: str = ""
     only: str = ""
     files: tuple[Attachment, ...] = ()
-    """What came or went with it; for people, no model is shown it."""
+    """What came or went with it; for people, a model is told their names at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ class Bed:
         """Buttons and files whose addresses are the texts. Only while the bot has nothing to write."""
         _, chat = self.long[number]
         for at in range(0, len(texts), 8):
-            some = texts[at : at + 8]
+            some = [whole(text) for text in texts[at : at + 8]]
             body = {
                 "from": "bot",
                 "text": f"By hand in {number}.",
@@ -253,6 +253,7 @@ class Clerk:
 
 async def by_agents(bed: Bed, clerk: Clerk, chunks: Sequence[Sequence[str]]) -> None:
     """Each text as an agent's name, reply, file and note."""
+    called = "Maya"
     for number, texts in enumerate(chunks):
         id, _ = bed.long[number]
         await clerk.act(id, "claim")
@@ -260,11 +261,13 @@ async def by_agents(bed: Bed, clerk: Clerk, chunks: Sequence[Sequence[str]]) -> 
             if not controls(text) and len(text) <= _NAME:
                 await clerk.rename(text)
                 bed.put("agent's name", shown(text))
-            await clerk.act(id, "reply", text, files=[("files", (as_name(text), b"words", "text/plain"))])
+                called = text
+            name = "".join(sign for sign in as_name(text) if sign.isprintable())
+            await clerk.act(id, "reply", text, files=[("files", (name, b"words", "text/plain"))])
             await clerk.act(id, "note", text)
             bed.put("agent", of_markdown(text))
-            bed.put("agent's file", shown(as_name(text).replace('"', "%22")))
-            bed.put("note", shown(text))
+            bed.put("agent's file", shown(name.replace('"', "%22")))
+            bed.put("note", shown(f"{called}: {text}"))
 
 
 async def canned(bed: Bed, clerk: Clerk, texts: Sequence[str]) -> None:

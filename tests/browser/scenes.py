@@ -142,12 +142,13 @@ async def sends_files(customer: Customer, text: str, *files: Any) -> None:
     await customer.says(text)
 
 
-async def asks(stage: Stage, chat: str, name: str, *texts: str) -> None:
-    """A customer of another channel writes, one text after the other."""
+async def asks(stage: Stage, chat: str, name: str, *texts: str, answered: bool = True) -> None:
+    """A customer of another channel writes, one text after the other; a human who has them does not answer at once."""
     for text in texts:
         id = f"{chat}-{next(_numbers)}"
         await stage.place.post(text, conversation=chat, id=id, user={"id": f"u-{chat}", "name": name})
-        await stage.place.answered({id})
+        if answered:
+            await stage.place.answered({id})
 
 
 async def signed_in(context: BrowserContext, stage: Stage, login: str, password: str = PASSWORD) -> Page:

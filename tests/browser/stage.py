@@ -25,7 +25,7 @@ ARTICLES = {
     "returns.md": "# Returns\n\n## How long may I return something?\n\nYou can return everything within 30 days.\n",
 }
 _SHOP = """<!doctype html><html lang="{lang}" dir="{dir}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>A shop</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>A shop</title><style>body {{ font: 18px/1.6 system-ui, sans-serif; margin: 3rem; max-width: 34rem }}</style><link rel="icon" href="data:,">
 <script src="{bot}/chat/widget.js" async {attributes}></script></head>
 <body><main><h1>A shop</h1><p>Somebody else's page.</p><p><a href="#x">A link of its own</a></p></main></body></html>"""
 

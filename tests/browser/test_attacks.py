@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.async_api import Page, expect
@@ -26,7 +26,7 @@ from tests.browser.watching import Watch, texts_of, watched
 
 pytestmark = pytest.mark.browser
 
-FEW = 120
+FEW = 120 if CORPORA else 6
 """So many single pages of one kind are opened at most, of all lists evenly."""
 STREAMED = "\n\n".join(hostile.OWN[:12])
 WIDGET = {
@@ -130,6 +130,7 @@ async def in_the_widget(bed: Bed, watch: Watch, seen: Seen) -> None:
     made = "html head meta meta title link script body main h1 p p a supportbot-chat"
     assert await page.evaluate(strangers) == made, "nothing came into the shop's own page"
     await page.evaluate("token => supportbot.identify(token)", bed.here.signed("somebody-else"))
+    await expect(page.locator("[part=prompt]").first).to_be_attached(timeout=10_000)
     await customer.says("Stream.")
     preview = page.locator("[part~=preview]")
     await expect(preview).to_be_visible(timeout=10_000)
@@ -176,12 +177,14 @@ async def in_conversations(bed: Bed, watch: Watch, agent: Agent, seen: Seen) -> 
             turns = await page.locator(".turn").count()
             await older.click()
             await expect(page.locator(".turn").nth(turns)).to_be_attached()
-        await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
-        await page.wait_for_load_state("networkidle") if not CORPORA else None
+        await page.locator("#side details, .inside").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        for at in range(3):
+            await page.locator(".why summary").nth(at).click()
+            await expect(page.locator(".why-body").nth(at)).to_contain_text("Turn ")
         await seen.read(page, "conversation", TALK)
         await watch.look_at_console(page)
     await written_by_hand(watch, page)
-    for text in some_of(list(bed.named), 12 if not CORPORA else FEW):
+    for text in some_of(list(bed.named), FEW):
         for path in (f"/c/{bed.named[text]}", f"/c/{bed.named[text]}/customer"):
             await page.goto(console + path)
             await watch.look_at_console(page)
@@ -234,22 +237,34 @@ async def in_lists(bed: Bed, watch: Watch, page: Page, seen: Seen) -> None:
 
 
 async def asked_for(bed: Bed, watch: Watch, page: Page, texts: list[str]) -> None:
-    """Addresses that have the text in them, and pages that say it again."""
+    """Addresses that have texts in them, and pages that say them again; as many at once as a field takes."""
     console = f"{bed.here.bot}/console"
-    for place, text in enumerate(some_of(texts)):
-        given = quote(whole(text), safe="")
-        await page.goto(f"{console}/conversations?q={given}&agent={given}&channel={given}")
+    lines = together([whole(text) for text in texts], 190)
+    for at in range(0, len(lines), 3):
+        one, two, three = (lines * 3)[at : at + 3]
+        await page.goto(f"{console}/conversations?{urlencode({'q': one, 'agent': two, 'reason': three})}")
         await watch.look_at_console(page)
-        (value,) = await texts_of(page, "#q")
-        assert shown(value) == shown(whole(text).strip()[:200])
-        if place % 8 == 0:
-            for path in (
-                f"audit?account={given}&action={given}&object={given}",
-                f"replies?q={given}",
-                f"queue?tag={given}&desk={given}&tab={given}",
-                f"dashboard?from={given}&to={given}&channel={given}",
-                f"c/{given}",
-                f"{given}",
-            ):
-                await page.goto(f"{console}/{path}")
-                await watch.look_at_console(page)
+        values = [(await texts_of(page, field))[0] for field in ("#q", "#agent", "#reason")]
+        assert list(map(shown, values)) == list(map(shown, (one, two, three)))
+    for one in some_of(lines, FEW // 2):
+        given = quote(one, safe="")
+        for path in (
+            f"audit?account={given}&action={given}&object={given}",
+            f"replies?q={given}",
+            f"queue?tag={given}&desk={given}&tab={given}",
+            f"dashboard?from={given}&to={given}&channel={given}",
+            f"c/{given}",
+            given,
+        ):
+            await page.goto(f"{console}/{path}")
+            await watch.look_at_console(page)
+
+
+def together(texts: list[str], longest: int) -> list[str]:
+    """The texts in fewer lines, of at most so many characters each; longer ones are cut."""
+    lines = [""]
+    for text in texts:
+        if len(lines[-1]) + len(text) > longest:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {text[: longest - 1]}".strip()
+    return lines

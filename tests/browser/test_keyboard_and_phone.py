@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FileChooser, Page, expect
 
 from supportbot.testing import FakeOpenAI
 from tests.browser import scenes
@@ -53,7 +54,7 @@ async def test_a_customer_opens_writes_chooses_attaches_and_leaves_by_keyboard_a
     await page.keyboard.press("ArrowDown")
     await tab_to(page, part="pick")
     await page.keyboard.press("Enter")
-    await customer.sees("Grey linen")
+    await expect(page.locator("[part=entry][data-from=customer]").last).to_contain_text("Grey linen")
     await _attaches_by_keyboard(page, customer)
     await page.keyboard.press("Escape")
     await expect(page.locator("[part=panel]")).to_be_hidden()
@@ -61,10 +62,11 @@ async def test_a_customer_opens_writes_chooses_attaches_and_leaves_by_keyboard_a
 
 
 async def _attaches_by_keyboard(page: Page, customer: Customer) -> None:
+    chosen: asyncio.Future[FileChooser] = asyncio.get_running_loop().create_future()
+    page.once("filechooser", chosen.set_result)
     await tab_to(page, key="Shift+Tab", name="Attach")
-    async with page.expect_file_chooser() as chosen:
-        await page.keyboard.press("Enter")
-    await (await chosen.value).set_files([PICTURE, NOTE])
+    await page.keyboard.press("Enter")
+    await (await asyncio.wait_for(chosen, 10)).set_files([PICTURE, NOTE])
     await expect(page.locator("[part=upload]")).to_have_count(2)
     await tab_to(page, key="Shift+Tab", name=f"Remove {NOTE['name']}")
     await page.keyboard.press("Enter")
@@ -200,22 +202,189 @@ async def test_a_draft_its_caret_the_place_of_reading_and_the_focus_stay_while_m
     agent = await Agent(await (await opens()).new_page(), house).signs_in("maya")
     page = agent.page
     await agent.opens("Ada")
-    await agent.claims()
+    await page.keyboard.press("c")
+    await expect(page.locator("#state")).to_contain_text("You have this conversation")
     area = page.locator("#reply-text")
     await area.fill("a reply that is half written")
     await area.evaluate("area => area.setSelectionRange(8, 12)")
     await page.locator("#transcript").evaluate("box => { box.scrollTop = 40; }")
     await page.wait_for_timeout(50)
-    await scenes.asks(house, "c1", "Ada Lovelace", "One more thing")
+    await scenes.asks(house, "c1", "Ada Lovelace", "One more thing", answered=False)
     await expect(page.locator("#turns")).to_contain_text("One more thing")
     selection = await area.evaluate("area => [area.value, area.selectionStart, area.selectionEnd]")
     assert selection == ["a reply that is half written", 8, 12]
     assert (await focused(page))["id"] == "reply-text"
     assert await page.locator("#transcript").evaluate("box => box.scrollTop") == 40
-    for at, id in enumerate(("do-release", "transfer-button", "side-cause-summary", "side-customer", "tab-note")):
-        if not await page.locator(f"#{id}").count():
-            continue
+    for at, id in enumerate(("do-release", "transfer-button", "side-customer", "tab-note")):
         await page.locator(f"#{id}").focus()
-        await scenes.asks(house, "c1", "Ada Lovelace", f"And {at}")
+        await scenes.asks(house, "c1", "Ada Lovelace", f"And {at}", answered=False)
         await expect(page.locator("#turns")).to_contain_text(f"And {at}")
         assert (await focused(page))["id"] == id
+
+
+# --- small screens, large letters ---
+
+_SIDEWAYS = "[document.documentElement.scrollWidth, innerWidth]"
+_OUT_OF_REACH = """() => {
+    const roots = [document, ...[...document.querySelectorAll("*")].map(one => one.shadowRoot).filter(Boolean)];
+    const all = roots.flatMap(root => [...root.querySelectorAll(
+        "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]);
+    const modal = roots.flatMap(root => [...root.querySelectorAll("dialog:modal")])[0];
+    const lost = [];
+    for (const one of all) {
+        if (!one.checkVisibility({visibilityProperty: true}) || one.disabled || one.matches(".skip")) continue;
+        if (modal && !modal.contains(one)) continue;
+        one.scrollIntoView({block: "center", inline: "center"});
+        const box = one.getBoundingClientRect();
+        const [x, y] = [Math.min(box.left + box.width / 2, innerWidth - 2), box.top + Math.min(box.height / 2, 200)];
+        const hit = one.getRootNode().elementFromPoint(x, y);
+        const reached = hit && (one.contains(hit) || hit.contains(one) || one.labels?.[0]?.contains(hit));
+        if (!reached || box.left < -1 || (box.right > innerWidth + 1 && box.width < innerWidth))
+            lost.push(`${one.outerHTML.slice(0, 120)} at ${Math.round(x)}, ${Math.round(y)}: ${hit?.outerHTML.slice(0, 80)}`);
+    }
+    scrollTo(0, 0);
+    return lost;
+}"""
+SCREENS = {
+    "a phone of 360 px": {"viewport": {"width": 360, "height": 740}},
+    "a screen of 1280 px at 200 %": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+    "a screen of 1280 px at 400 %": {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4},
+}
+
+
+async def fits(page: Page) -> None:
+    """Nothing is wider than the screen, and nothing that can be used is out of reach."""
+    width, screen = await page.evaluate(_SIDEWAYS)
+    assert width <= screen, f"{page.url} scrolls sideways: {width} px on {screen}"
+    assert await page.evaluate(_OUT_OF_REACH) == [], page.url
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_no_page_scrolls_sideways_and_everything_can_be_reached_on(
+    house: Stage, opens: Opens, screen: str
+) -> None:
+    house.account("root", "Rosa-Alexandra Root-Brandenburg", "admin")
+    long = "w" * 90 + " https://example.com/" + "x" * 120
+    await scenes.asks(house, "c1", "A" * 60, "Tell me everything " + long, "talk to a human")
+    page = await scenes.signed_in(await opens(**SCREENS[screen]), house, "root")
+    id = await scenes.conversation(page, house, "everything")
+    await scenes.does(page, house, id, "claim")
+    paths = ("queue", f"c/{id}", f"c/{id}/customer", f"c/{id}/why/1", "conversations?q=everything&handoff=any")
+    more = ("replies", "accounts", "accounts/1", "audit", "account", "account/password", "dashboard", "nowhere")
+    for path in (*paths, *more, "dashboard/times", "dashboard/deliveries"):
+        await page.goto(f"{house.bot}/console/{path}")
+        await fits(page)
+    await page.locator("#menu-button").click()
+    await expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    await fits(page)
+    await page.locator("#theme-button").scroll_into_view_if_needed()
+    await page.goto(f"{house.bot}/console/c/{id}")
+    for dialog in ("transfer", "canned"):
+        await page.locator(f"[data-dialog={dialog}]").click()
+        await expect(page.locator(f"#{dialog}")).to_be_visible()
+        await fits(page)
+        await page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_the_chat_can_be_used_on(house: Stage, opens: Opens, screen: str) -> None:
+    customer = await Customer(await (await opens(**SCREENS[screen])).new_page(), house).comes()
+    page = customer.page
+    await fits(page)
+    await customer.says("Tell me everything")
+    await customer.sees("That is all.")
+    await customer.says("give me choices " + "w" * 200)
+    await customer.sees("What would you like to do?")
+    await fits(page)
+    assert await page.locator("[part=log]").evaluate("log => log.scrollWidth <= log.clientWidth")
+    await page.locator("[part=close]").click()
+    await fits(page)
+
+
+# --- without motion, colours, scripts ---
+
+_MOVING = """() => {
+    const roots = [document, ...[...document.querySelectorAll("*")].map(one => one.shadowRoot).filter(Boolean)];
+    const moves = (one) => ["", "::before", "::after"].some(part => {
+        const style = getComputedStyle(one, part || null);
+        return style.animationName !== "none" || style.transitionDuration.split(",").some(time => parseFloat(time) > 0);
+    });
+    return roots.flatMap(root => [...root.querySelectorAll("*")]).filter(moves).map(one => one.outerHTML.slice(0, 80));
+}"""
+
+
+@pytest.mark.parametrize("wish", ["reduce", "no-preference"])
+async def test_nothing_moves_for_those_who_asked_for_that(house: Stage, opens: Opens, wish: str) -> None:
+    house.account("maya", "Maya Brand")
+    context = await opens(reduced_motion=wish)
+    customer = await Customer(await context.new_page(), house).comes()
+    await customer.says("Tell me slowly, talk to you")
+    await expect(customer.page.locator("[part=typing]")).to_be_visible()
+    agent = await Agent(await context.new_page(), house).signs_in("maya")
+    for page in (customer.page, agent.page):
+        assert bool(await page.evaluate(_MOVING)) == (wish == "no-preference")
+
+
+_UNSEEN = """() => {
+    const roots = [document, ...[...document.querySelectorAll("*")].map(one => one.shadowRoot).filter(Boolean)];
+    const all = roots.flatMap(root => [...root.querySelectorAll("button, select, textarea, input, [part=badge], .badge")]);
+    return all.filter(one => {
+        if (!one.checkVisibility() || one.type === "hidden") return false;
+        const style = getComputedStyle(one);
+        const framed = [style, one.matches("textarea") ? getComputedStyle(one.parentElement) : style].some(box =>
+            parseFloat(box.borderTopWidth) > 0 && box.borderTopStyle !== "none" && box.borderTopColor !== box.backgroundColor);
+        const drawn = one.querySelector("svg");
+        const read = (one.textContent.trim() && style.color !== style.backgroundColor) ||
+            (drawn && getComputedStyle(drawn).stroke !== style.backgroundColor);
+        return !framed && !(one.matches("button") && read);
+    }).map(one => one.outerHTML.slice(0, 120));
+}"""
+
+
+async def test_in_forced_colours_every_control_and_what_is_current_can_be_seen(house: Stage, opens: Opens) -> None:
+    house.account("maya", "Maya Brand", "lead")
+    await scenes.asks(house, "c1", "Ada Lovelace", "I smell smoke, talk to a human")
+    context = await opens(forced_colors="active")
+    customer = await Customer(await context.new_page(), house).comes()
+    await customer.says("give me choices")
+    await customer.sees("What would you like to do?")
+    assert await customer.page.evaluate(_UNSEEN) == []
+    page = await scenes.signed_in(context, house, "maya")
+    for path in ("queue", "dashboard", f"c/{await scenes.conversation(page, house, 'smoke')}"):
+        await page.goto(f"{house.bot}/console/{path}")
+        assert await page.evaluate(_UNSEEN) == []
+    await page.goto(f"{house.bot}/console/queue")
+    line = "one => getComputedStyle(one).borderBottomColor"
+    assert await page.locator("#tab-open").evaluate(line) != await page.locator("#tab-claimed").evaluate(line)
+
+
+async def test_the_console_works_without_any_script(house: Stage, opens: Opens) -> None:
+    house.account("maya", "Maya Brand", "lead")
+    await scenes.asks(house, "c1", "Ada Lovelace", "My cup is chipped, talk to a human")
+    agent = await Agent(await (await opens(java_script_enabled=False)).new_page(), house).signs_in("maya")
+    page = agent.page
+    await page.get_by_role("button", name="Show", exact=True).click()
+    await page.get_by_role("button", name="Claim Ada Lovelace").click()
+    await expect(page.locator("#state")).to_contain_text("You have this conversation")
+    await page.locator("#reply-text").fill("We send **a new one**.")
+    await page.locator("[name=files]").set_input_files(NOTE)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("#turns strong")).to_have_text("a new one")
+    await expect(page.locator("#turns a.file")).to_contain_text(NOTE["name"])
+    await page.locator("#note-text").fill("A cup, not a mug")
+    await page.get_by_role("button", name="Add the note").click()
+    await expect(page.locator("#side")).to_contain_text("A cup, not a mug")
+    for dead in ("Preview", "Canned replies…", "Transfer…"):
+        await expect(page.get_by_role("button", name=dead)).to_have_count(0)
+    await page.get_by_role("link", name="Conversations").click()
+    await page.locator("#q").fill("chipped")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.locator("mark")).to_have_text("chipped")
+    await page.get_by_role("link", name="Dashboards").click()
+    await expect(page.get_by_role("heading", name="Conversations by day")).to_be_visible()
+    await page.get_by_role("link", name="Queue").click()
+    await agent.opens("Ada")
+    await page.get_by_role("button", name="Resolve").click()
+    await expect(page.locator("#state")).to_contain_text("The bot has this conversation")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

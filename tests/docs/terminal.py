@@ -135,6 +135,7 @@ class Terminal:
             program.expect(shown)
         else:
             program.end()
+            assert program.code is not None, f"{program.place}: `{program.command}` does not end"
 
 
 class Program:

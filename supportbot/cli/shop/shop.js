@@ -23,10 +23,7 @@ function show(signedIn) {
   button.textContent = signedIn ? "Jana, sign out" : "Sign in as Jana";
 }
 
-function whenThere(then, tries = 100) {
-  if (window.supportbot) then();
-  else if (tries) setTimeout(whenThere, 50, then, tries - 1);
-}
-
 button.addEventListener("click", () => (sessionStorage.getItem("shop") ? signOut() : signIn()));
-whenThere(() => sessionStorage.getItem("shop") && signIn());
+const begin = () => sessionStorage.getItem("shop") && signIn();
+if (window.supportbot) begin();
+else document.addEventListener("supportbot:ready", begin, { once: true });

@@ -176,17 +176,18 @@
 
   // --- focus never falls off the page: a button that rests while it works gets it back, one that is gone gives it on ---
   function keepFocus() {
-    let held = null, by = null;
+    let held = null;
+    const nowhere = () => !document.activeElement || document.activeElement === document.body;
     document.body.addEventListener("htmx:beforeRequest", (event) => {
-      const elt = event.detail.requestConfig.elt;
-      if (elt.contains(document.activeElement)) { held = document.activeElement; by = elt; }
+      if (event.detail.requestConfig.elt.contains(document.activeElement)) held = document.activeElement;
     });
-    document.body.addEventListener("htmx:afterRequest", (event) => {
-      if (event.detail.requestConfig.elt !== by) return;
-      if (!document.activeElement || document.activeElement === document.body) held.focus({ preventScroll: true });
-      if (!document.activeElement || document.activeElement === document.body) ($("#state") || $("#content")).focus({ preventScroll: true });
-      held = by = null;
-    });
+    const give = () => {
+      if (!held || document.activeElement === held || (held.isConnected && held.matches(":disabled"))) return;
+      if (nowhere()) held.focus({ preventScroll: true });
+      if (nowhere()) ($("#state") || $("#content")).focus({ preventScroll: true });
+      held = null;
+    };
+    for (const done of ["htmx:afterSwap", "htmx:afterRequest"]) document.body.addEventListener(done, give);
   }
 
   // --- what goes wrong with a request is said in words ---

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from console_house import PASSWORD, Browser, House, house, told
 
-from supportbot.console import limits
+from supportbot.console import limits, signing_in
 from supportbot.console.access import own_path
 from supportbot.console.signing_in import WRONG
 
@@ -33,6 +33,17 @@ async def browser(here: House) -> AsyncIterator[Browser]:
 
 
 # --- signing in and out ---
+
+
+async def test_a_sign_in_that_never_ends_is_cut_off(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing_in, "BODY_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(here.url.rpartition(":")[2]))
+    lines = ("POST /console/sign-in HTTP/1.1", "Host: here", "Sec-Fetch-Site: same-origin", "Content-Length: 1000")
+    writer.write("\r\n".join((*lines, "Content-Type: application/x-www-form-urlencoded", "", "login=")).encode())
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_whoever_is_not_signed_in_is_led_to_the_sign_in_page_and_back(here: House, browser: Browser) -> None:

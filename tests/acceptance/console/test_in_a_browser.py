@@ -1,6 +1,6 @@
 """The queue and a conversation in a real browser: what arrives is shown at once, and nothing that somebody types is lost.
 
-Chromium must be installed (SUPPORTBOT_CHROMIUM, else /usr/bin/chromium); no other host is asked for anything.
+Chromium must be installed (`CHROMIUM`, else /usr/bin/chromium); no other host is asked for anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
 api = pytest.importorskip("playwright.async_api")
-CHROMIUM = Path(os.environ.get("SUPPORTBOT_CHROMIUM", "/usr/bin/chromium"))
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium here"),

@@ -334,6 +334,10 @@ def test_an_agent_who_has_no_room_cannot_claim_and_is_told() -> None:
     assert (asked[0].agents, asked[0].order) == (((AGENT.id, 2),), "claim")
     assert posts(played) == [("front", "handoff.updated", "refused")] and played.outcome.handoff is None
     assert "2 conversations" in played.outcome.posts[0].data["why"]
+    start = talk.start(act("handoff.claimed", desk=""))
+    played = drive(start, talk.bot, Moment(talk.now, "h_9"), lambda _: None, full)  # type: ignore[arg-type, return-value]
+    assert (posts(played), played.outcome.handoff) == ([], None)
+    assert "may have 2 at once" in str(played.outcome.trace)
 
 
 def test_it_is_offered_to_somebody_who_speaks_the_language_and_knows_the_matter() -> None:
@@ -669,6 +673,15 @@ def test_who_was_asked_and_does_not_come_is_asked_no_more() -> None:
     assert talk.handoff.assignee == "2"
     talk.take(timer(DEADLINE, "h_1"))
     assert talk.handoff.assignee == "1"
+
+
+def test_what_a_lead_takes_from_an_agent_is_not_offered_to_them_again() -> None:
+    agents = (AgentTerms("1", "Ana"), AgentTerms("2", "Bob"))
+    talk = chat(desks=(DeskTerms("front", order="least_busy", agents=agents),))
+    talk.say("/human")
+    talk.take(act("handoff.claimed", user=User("1", "Ana")))
+    talk.take(act("handoff.released", user=User("lead", "Lena"), desk=""))
+    assert talk.handoff is not None and (talk.handoff.status, talk.handoff.assignee) == ("waiting", "2")
 
 
 def test_the_bot_is_sorry_at_the_ceiling_only_if_nobody_wrote() -> None:

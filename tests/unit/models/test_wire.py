@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from supportbot.models.wire import Quirks, adapt, body, clean, first_quirks, refused_parameter, wire_name
 from supportbot.testing.openai_rules import violation
-from supportbot.types import ChatMessage, ModelParameters, ModelRequest, ToolCall, ToolSpec
+from supportbot.types import Attachment, ChatMessage, ModelParameters, ModelRequest, ToolCall, ToolSpec
 
 ALL = ModelParameters(temperature=0.2, max_tokens=300, top_p=0.9, stop=("a", "b", "c", "d", "e"), seed=7)
 CALL = ToolCall("call_1", "order_status", '{"order": "A-1"}')
@@ -49,6 +49,13 @@ def test_messages_go_out_in_their_roles_with_names_and_calls() -> None:
         {"role": "tool", "content": "on its way", "tool_call_id": "call_1"},
         {"role": "assistant", "content": "It is on its way."},
     ]
+
+
+def test_files_that_were_sent_without_a_word_are_named() -> None:
+    files = (Attachment("bill.pdf", "application/pdf", digest="d" * 64), Attachment("map.png", "image/png"))
+    said = ChatMessage("assistant", "", name="Maya", files=files), ChatMessage("assistant", "Here.", files=files)
+    messages = built(ModelRequest(said))["messages"]
+    assert [one["content"] for one in messages] == ["[file: bill.pdf] [file: map.png]", "Here."]
 
 
 def test_parameters_left_to_the_provider_are_not_sent() -> None:
