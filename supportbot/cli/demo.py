@@ -41,11 +41,25 @@ The console for your team:   {address}/console   as {login} with the password {p
 Mail that the shop sends: {mail}
 Ctrl-C ends it, and everything is forgotten then. In the terminal alone: supportbot demo --terminal
 """
+_FOR_ALL = "Everybody who reaches this machine can use the shop, and sign in there as its example customer."
 _OFFLINE = "The bot answers without a model: from flows and articles."
 _ASKS = "The bot asks {model}."
 
 
 def run(*, with_model: bool, terminal: bool, host: str, port: int) -> int:
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _leave)  # until the loop takes them: nothing may be left behind
+    try:
+        return _run(with_model=with_model, terminal=terminal, host=host, port=port)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _run(*, with_model: bool, terminal: bool, host: str, port: int) -> int:
     with tempfile.TemporaryDirectory(prefix="supportbot-demo-") as name:
         folder = Path(name) / "bot"
         copy(folder)
@@ -79,6 +93,8 @@ async def _open(bot: Bot, folder: Path, host: str, port: int) -> None:
     def started(host: str, port: int) -> None:
         address = f"http://{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{port}"  # noqa: S104 - only shown
         mail = folder / "data" / "mail"
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            print(_FOR_ALL, flush=True)
         print(_OPENED.format(address=address, login=_LOGIN, password=password, mind=mind, mail=mail), flush=True)
 
     async with bot:

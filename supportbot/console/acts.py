@@ -1,7 +1,7 @@
 """What an agent does with a conversation, as messages to it: the house puts them in order and does each once.
 
 1. Each form has a random id, which becomes the message's: a form that is sent twice does one thing.
-2. Whether it can be done is looked at first, so that the agent reads one sentence; the turn decides it again.
+2. Whether it can be done is looked at first, so that the agent reads one sentence; of two claims the turn decides.
 3. Words that could not be sent are given back.
 """
 
@@ -36,6 +36,7 @@ WAIT = 1.0
 """Seconds that the page waits for the turn that carries the act out."""
 LONGEST = 20_000
 _SIGN_SECONDS = 3.0
+_LATER = "It is stored, and done as soon as the bot has finished its answer."
 _CANNED = 30
 _ACT = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
 _LONGEST_NAME = 200
@@ -149,7 +150,8 @@ async def _act(
     to = str(form.get("to", ""))[:100]
     detail = " ".join(part for part in (f"handoff {about}" if about else "", f"to {to}" if to else "") if part)
     await access.record(visit, request, f"conversation.{name}", f"conversation:{conversation.id}", detail)
-    return await _answer_done(room, lines, request, visit, _KINDS[name].done, name)
+    done = _KINDS[name].done if taken.turn is not None else _LATER
+    return await _answer_done(room, lines, request, visit, done, name)
 
 
 async def _message(
@@ -171,6 +173,8 @@ async def _message(
     data = {"handoff": current.id if current is not None else talk.again(room, newest)}
     if name == "transfer":
         data["to"] = _target(room, current, str(form.get("to", "")), known=known)
+    if _uploads(form) and not room.adapters[conversation.address.channel].capabilities.files:
+        raise Refused(f"The channel {conversation.address.channel} takes no files.", 422)
     files = await _keep(room, _uploads(form)) if name in ("reply", "return", "resolve") else ()
     account = visit.account
     return Message(

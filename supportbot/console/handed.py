@@ -157,7 +157,7 @@ async def satisfaction(asked: Asked) -> Shown:
             "Average",
             shown(found.average, "stars") + (" ★" if found.rated else ""),
             "satisfaction",
-            note=f"{found.rated:,} ratings",
+            note="1 rating" if found.rated == 1 else f"{found.rated:,} ratings",
         ),
         Tile(
             "Content (4 or 5 stars)",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from supportbot.types import Attachment, ChatMessage, Inbound
@@ -68,7 +68,7 @@ def turns(talk: Talk) -> tuple[ShownTurn, ...]:
         ShownTurn(
             turn.sequence,
             talk.times.get(turn.sequence),
-            tuple(_said(turn.messages, customer, _of_turn(talk.deliveries, turn.sequence))),
+            _delivered(turn.messages, customer, _of_turn(talk.deliveries, turn.sequence)),
             tuple(_inside(turn.messages)),
         )
         for turn in talk.turns
@@ -82,6 +82,21 @@ def pending(rows: Sequence[Inbound]) -> tuple[Said, ...]:
 
 def _of_turn(deliveries: Sequence[Delivery], turn: int) -> list[Delivery]:
     return [one for one in deliveries if one.turn == turn]
+
+
+def _delivered(messages: Sequence[ChatMessage], customer: str, deliveries: list[Delivery]) -> tuple[Said, ...]:
+    """What was said; trouble with a message that a channel got in other words or in parts stands at the last one."""
+    said = list(_said(messages, customer, deliveries))
+    ours = [at for at, one in enumerate(said) if one.who != "customer"]
+    if deliveries and ours:
+        worst = next((one for one in deliveries if one.state == "failed"), deliveries[0])
+        said[ours[-1]] = replace(said[ours[-1]], trouble=_trouble(worst), failed=worst.state == "failed")
+    return tuple(said)
+
+
+def _trouble(late: Delivery) -> str:
+    yet = "" if late.state == "failed" else " yet"
+    return f"Not delivered{yet}: {late.error or 'the channel did not take it'}"
 
 
 def _said(messages: Sequence[ChatMessage], customer: str, deliveries: list[Delivery]) -> Iterator[Said]:
@@ -103,10 +118,6 @@ def _reply(message: ChatMessage, deliveries: list[Delivery]) -> Said:
     late = next((one for one in deliveries if one.text == text), None)
     if late is not None:
         deliveries.remove(late)
-    failed = late is not None and late.state == "failed"
-    trouble = ""
-    if late is not None:
-        trouble = f"Not delivered{'' if failed else ' yet'}: {late.error or 'the channel did not take it'}"
     return Said(
         "agent" if message.name else "bot",
         message.name or "Bot",
@@ -114,8 +125,8 @@ def _reply(message: ChatMessage, deliveries: list[Delivery]) -> Said:
         choices,
         _files(message),
         bool(message.only),
-        trouble,
-        failed,
+        _trouble(late) if late is not None else "",
+        late is not None and late.state == "failed",
     )
 
 

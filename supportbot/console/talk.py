@@ -180,7 +180,8 @@ async def state(room: Room, lines: SqliteLines, visit: Visit, talk: Talk) -> dic
         "reasons": HANDOFF_REASONS,
         "act": lambda: secrets.token_urlsafe(18),
         "now": room.clock(),
-        "known_channel": conversation.address.channel in room.adapters,
+        "known_channel": (adapter := room.adapters.get(conversation.address.channel)) is not None,
+        "takes_files": adapter is not None and adapter.capabilities.files,
         "limit": room.config.attachments,
     }
 

@@ -41,7 +41,7 @@ def timed(name: str, now: Spread, before: Spread) -> Tile:
 def rated(now: Handoffs, before: Handoffs) -> Tile:
     tile = compared("Satisfaction", "satisfaction", now.average, before.average, "stars", "up")
     value = f"{tile.value} ★" if now.rated else tile.value
-    return replace(tile, value=value, note=f"{now.rated:,} ratings")
+    return replace(tile, value=value, note="1 rating" if now.rated == 1 else f"{now.rated:,} ratings")
 
 
 def compared(name: str, section: str, now: float | None, before: float | None, unit: Unit, good: Good) -> Tile:

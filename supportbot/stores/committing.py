@@ -162,9 +162,11 @@ def _write_dialogue(turn: _Turn) -> None:
 
 
 def _withdraw(turn: _Turn, channel: str) -> None:
-    """Takes the words of deleted messages, and of their edits, out of the history and the inbox."""
+    """Takes the words of deleted messages, and of their edits, out of the history, its summaries and the inbox."""
     for id in turn.packed.outcome.withdrawn:
         id = clean(id)
+        turn.connection.execute(queries.WITHDRAW_RECAP, (turn.key, turn.key, id))
+        turn.connection.execute(queries.WITHDRAW_SUMMARY, (turn.key,))
         turn.connection.execute(queries.WITHDRAW_MESSAGE, (_TAKEN_BACK, turn.key, id))
         turn.connection.execute(queries.WITHDRAW_INBOUND, (channel, turn.key, id, id + ".", id + "/"))
 

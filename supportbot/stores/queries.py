@@ -43,6 +43,11 @@ ADD_MESSAGE = """INSERT INTO messages
 WITHDRAW_MESSAGE = (
     "UPDATE messages SET content = ?, images = NULL, files = NULL WHERE conversation = ? AND source = ?"
 )
+# a summary may have the words in others
+WITHDRAW_RECAP = """UPDATE conversations SET summary = '' WHERE id = ? AND EXISTS (
+    SELECT 1 FROM messages WHERE messages.conversation = ? AND source = ? AND messages.turn <= cut)"""
+WITHDRAW_SUMMARY = """UPDATE handoffs SET summary = '', more = json_remove(more, '$.suggestion')
+    WHERE conversation = ?"""
 WITHDRAW_INBOUND = """UPDATE inbox SET text = '', extra = NULL
     WHERE channel = ? AND conversation = ? AND (message = ? OR (message > ? AND message < ?))"""
 SET_STATE = """INSERT INTO states (conversation, author, body) VALUES (?, ?, ?)

@@ -45,7 +45,8 @@ BACKFILL: tuple[str, ...] = (
     # the turn that ended with the handoff: the first that was committed after it was decided
     """INSERT OR IGNORE INTO unanswered (conversation, turn, at)
         SELECT handoffs.conversation, min(traces.turn), handoffs.requested_at
-        FROM handoffs JOIN traces ON traces.conversation = handoffs.conversation AND traces.at >= handoffs.requested_at
+        FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
+        JOIN traces ON traces.conversation = handoffs.conversation AND traces.at >= handoffs.requested_at
         WHERE handoffs.reason IN ('no_answer', 'model') GROUP BY handoffs.id""",
     _backfill("'conversations'", "created_at", "conversations"),
     _backfill("'messages'", "traces.at", _SPOKEN.format(which="messages.role = 1")),
@@ -116,7 +117,7 @@ def _count_handoff(connection: sqlite3.Connection, key: int, channel: str, id: s
 
 def _amounts(outcome: Outcome) -> Iterable[tuple[str, int]]:
     by_humans = sum(one.role == "assistant" and bool(one.name) for one in outcome.turn)
-    yield "replies", sum(not reply.author for reply in outcome.replies)
+    yield "replies", sum(one.role == "assistant" and not one.name and not one.tool_calls for one in outcome.turn)
     yield "agent_replies", by_humans
     yield "unanswered", int(outcome.unanswered)
     if outcome.usage:

@@ -6,6 +6,7 @@ set its own; a body is never read past `body_limit`, whoever reads it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -13,13 +14,16 @@ from types import MappingProxyType
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Ready = Callable[[], Awaitable[Mapping[str, str]]]
 """Each check by its name: "ok", or one sentence that says what is wrong."""
+
+BODY_SECONDS, SLOWEST = 30.0, 50_000
+"""A body has so many seconds, and one more for each so many bytes that it may have."""
 
 ErrorPage = Callable[[Request, int, str], Response]
 """Makes the page for (request, status, sentence)."""
@@ -36,6 +40,7 @@ _NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 _SENTENCES: Mapping[int, str] = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
+    408: "The body did not arrive in time.",
     413: "The body is too large.",
     500: "Something went wrong here; it has been logged.",
 }
@@ -135,10 +140,13 @@ class _Shell:
 
         try:
             await self._app(scope, _capped(receive, self._limit_of(scope["path"])), send_with_headers)
-        except _TooLarge:
+        except ClientDisconnect:
+            return
+        except (_TooLarge, _TooSlow) as error:
             if started:
                 raise
-            await answer(413, {"error": _SENTENCES[413]})(scope, receive, send_with_headers)
+            sentence = _SENTENCES[error.status_code]
+            await answer(error.status_code, {"error": sentence})(scope, receive, send_with_headers)
 
     def _limit_of(self, path: str) -> int:
         return next((limit for start, limit in self._larger.items() if path.startswith(start)), self._limit)
@@ -156,13 +164,29 @@ class _TooLarge(HTTPException):
         super().__init__(413)
 
 
+class _TooSlow(HTTPException):
+    """Raised to a route whose caller does not finish the body."""
+
+    def __init__(self) -> None:
+        super().__init__(408, headers={"connection": "close"})
+
+
 def _capped(receive: Receive, limit: int) -> Receive:
-    size = 0
+    """Bounds the body in size and time; what comes behind it (that the caller left) may take as long as it likes."""
+    size, whole = 0, False
+    latest = asyncio.get_running_loop().time() + BODY_SECONDS + limit / SLOWEST
 
     async def receive_up_to_limit() -> Message:
-        nonlocal size
-        message = await receive()
+        nonlocal size, whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(latest):
+                message = await receive()
+        except TimeoutError:
+            raise _TooSlow from None
         size += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if size > limit:
             raise _TooLarge
         return message

@@ -29,10 +29,14 @@ from tests.browser.stage import PASSWORD, Stage, stage
 
 CHUNK = 24
 """Texts in one conversation: as many files as a chat takes at once."""
-_AT_ONCE = 5
+_AT_ONCE = 4
 _FROM_ONE_ADDRESS = 25
 """Sessions: the chat gives an address thirty a minute."""
 _NAME, _TITLE, _OF_PATTERN = 80, 100, 450
+
+
+_ANSWERED = """SELECT max(done_at IS NOT NULL), total(outbox.id IS NOT NULL AND finished_at IS NULL AND NOT dead),
+    count(outbox.id) FROM inbox LEFT JOIN outbox USING (conversation, turn) WHERE inbox.channel = 'web' AND message = ?"""
 
 
 def controls(text: str) -> bool:
@@ -132,22 +136,24 @@ class Bed:
         return Chat(http, base, made.json()["token"])
 
     async def say(self, chat: Chat, text: str, files: Sequence[str] = ()) -> None:
-        """Sends it and waits for whatever comes back."""
+        """Sends it and waits until it is answered, and the answer sent."""
         id = secrets.token_hex(12)
         await chat.post("/messages", {"id": id, "text": text, "files": list(files)})
         # the feed's key is the message's id, which begins with the chat's
-        own = self.rows("SELECT id, chat FROM feed WHERE channel = 'web' AND key LIKE ?", f"%.{id}")
-        ((place, chat.chat),) = own
+        ((key, chat.chat),) = self.rows(
+            "SELECT key, chat FROM feed WHERE channel = 'web' AND key LIKE ?", f"%.{id}"
+        )
         until = time.monotonic() + 20
         while time.monotonic() < until:
-            came = self.rows(
-                "SELECT body FROM feed WHERE channel = 'web' AND chat = ? AND id > ?", chat.chat, place
-            )
-            if came:
+            ((done, waiting, sent),) = self.rows(_ANSWERED, key)
+            if done and not waiting and sent:
+                return
+            if done and not sent:
                 break
             await asyncio.sleep(0.01)
-        else:
-            self.missed.append(text)
+        self.missed.append(text)
+        if not text.startswith("/"):
+            await self.say(chat, "/bot")  # a human was called: those words said so
 
     async def conversation(self, number: int, texts: Sequence[str], http: httpx2.AsyncClient) -> None:
         """Each text as the customer's words, the model's, a file's name, a flow's words and a button."""

@@ -38,6 +38,8 @@ class Stage:
     cable: Cable
     shop: str
     page: dict[str, str] = field(default_factory=lambda: {"lang": "en", "dir": "ltr", "attributes": ""})
+    headers: dict[str, str] = field(default_factory=dict)
+    """What the shop's server sends with the page."""
 
     @property
     def bot(self) -> str:
@@ -107,6 +109,7 @@ async def _shop() -> AsyncIterator[tuple[int, list[Stage]]]:
             await reader.readuntil(b"\r\n\r\n")
             body = _SHOP.format(bot=stages[0].bot, **stages[0].page).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n"
+            head += "".join(f"{name}: {value}\r\n" for name, value in stages[0].headers.items())
             writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
             await writer.drain()
         writer.close()

@@ -78,16 +78,24 @@
       clearTimeout(wait);
       wait = setTimeout(open, Math.min(15000, 500 * 2 ** Math.min(tries, 5)) * (0.7 + Math.random() * 0.6));
     };
-    open();
+    const pause = () => {
+      clearTimeout(wait);
+      source?.close();
+      source = null;
+      lost = true;
+      say("none", "Paused");
+    };
+    // browsers share few connections (six over plain http) between all tabs of a site: a tab that nobody sees has none
+    let hide = 0;
+    if (document.hidden) pause();
+    else open();
     // a stream that has said nothing for two heartbeats is dead, whatever the browser thinks
     setInterval(() => { if (source?.readyState === 1 && Date.now() - last > 40000) again(); }, 5000);
-    addEventListener("online", open);
-    // browsers share few connections between all tabs of a site: a tab that nobody sees gives its own back
-    let hide = 0;
+    addEventListener("online", () => { if (!document.hidden) open(); });
     document.addEventListener("visibilitychange", () => {
       clearTimeout(hide);
       if (document.hidden) {
-        hide = setTimeout(() => { clearTimeout(wait); source?.close(); source = null; lost = true; say("none", "Paused"); }, 20000);
+        hide = setTimeout(pause, 2000);
       } else if (!source) open();
     });
     addEventListener("pagehide", () => source?.close());
