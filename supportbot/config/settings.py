@@ -21,11 +21,11 @@ from pydantic import (
     model_validator,
 )
 
+from supportbot.config.consolesettings import ConsoleSettings
 from supportbot.handofffiles import HoursSettings, RuleList
 from supportbot.quantities import DURATION_SCHEMA, Dollars, NoWait, Size, Wait, Whole, seconds
 from supportbot.shapes import Secret, Section, Text, Url, misplaced
 from supportbot.toolfiles import McpServer, Rules, ServerName, ToolName
-from supportbot.types.console import Role
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
 _LOCALE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z")
@@ -365,48 +365,6 @@ class WebSettings(Section):
     """Reverse proxies in front of the bot, addresses or networks, that are believed who a caller is."""
     body_limit: Size = 1_000_000
     """Larger requests are refused."""
-
-
-class OidcSettings(Section):
-    """Single sign-on by OpenID Connect."""
-
-    issuer: Url
-    """The provider's address, exactly as it names itself."""
-    client_id: Text
-    """What the console is called there."""
-    client_secret: Secret | None = None
-    """The console's secret there; left out for a public client."""
-    client_secret_file: Text | None = None
-    """A file that has this secret in it."""
-    role_claim: Text | None = None
-    """The claim that says what somebody is, such as groups."""
-    roles: Mapping[Text, Role] = Field(default_factory=dict)
-    """The role that each of its values gives; the highest counts."""
-    default_role: Role | None = None
-    """The role of whoever gets none by that; left out: they are not let in."""
-    allow_private: bool = False
-    """true: the provider may be in your own network."""
-
-    @model_validator(mode="after")
-    def _somebody_can_come(self) -> OidcSettings:
-        if self.roles and self.role_claim is None:
-            raise misplaced("'roles' needs a role_claim beside it", "roles")
-        if not self.roles and self.default_role is None:
-            raise misplaced(
-                "'oidc' needs roles with a role_claim, or a default_role: nobody could come in", "issuer"
-            )
-        return self
-
-
-class ConsoleSettings(Section):
-    enabled: bool = True
-    """false: there is no console at /console."""
-    session: Wait = 43200.0
-    """How long somebody stays signed in at most."""
-    idle: Wait = 7200.0
-    """How long somebody stays signed in who does nothing."""
-    oidc: OidcSettings | None = None
-    """Single sign-on, beside passwords."""
 
 
 class LoggingSettings(Section):

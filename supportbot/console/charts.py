@@ -19,7 +19,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 from markupsafe import Markup
 
-from supportbot.console.tables import Table, Unit, shown
+from supportbot.console.tables import Table, Unit, formatted
+from supportbot.console.words import STEPS
 
 MOST_SERIES = 6
 OTHERS = "Others"
@@ -105,7 +106,7 @@ def on_axis(value: float, unit: Unit) -> str:
     if unit == "percent":
         return f"{value:g}%"
     if unit == "seconds":
-        for seconds, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        for seconds, name in STEPS:
             if value >= seconds:
                 return f"{value / seconds:g} {name}"
         return f"{value:g} s"
@@ -141,7 +142,7 @@ def columns(
                 _bar(band, scale, at, (bottom, bottom + value)).set("fill", _fill(key, number))
                 bottom += value
         if len(series) == 1 and len(axes.labels) <= _VALUES and bottom:
-            text = _text(band, shown(bottom, axes.unit), scale.middle(at), scale.y(bottom) - 4, "value")
+            text = _text(band, formatted(bottom, axes.unit), scale.middle(at), scale.y(bottom) - 4, "value")
             text.set("text-anchor", "middle")
     return _markup(root), _legend(series, lambda at: _sample(_fill(key, at))) if len(series) > 1 else ()
 
@@ -177,15 +178,15 @@ def bars(key: str, rows: Sequence[tuple[str, float]], unit: Unit = "count") -> M
     top = max((value for _, value in rows), default=0)
     if top <= 0:
         return None
-    said = ", ".join(f"{label}: {shown(value, unit)}" for label, value in rows)
+    said = ", ".join(f"{label}: {formatted(value, unit)}" for label, value in rows)
     root = _root(_ROW * len(rows) + 2, said)
     root.set("class", "chart wide-bars")
     _patterns(root, key, 1)
     for at, (label, value) in enumerate(rows):
         row = SubElement(root, "g")
-        SubElement(row, "title").text = fit(f"{label}: {shown(value, unit)}")
+        SubElement(row, "title").text = fit(f"{label}: {formatted(value, unit)}")
         _text(row, _cut(label), None, at * _ROW + 14, "label").set("x", "0")
-        number = _text(row, shown(value, unit), 100, at * _ROW + 14, "value")
+        number = _text(row, formatted(value, unit), 100, at * _ROW + 14, "value")
         number.set("text-anchor", "end")
         size = {"y": str(at * _ROW + 20), "height": "9", "x": "0", "rx": "2"}
         SubElement(row, "rect", {**size, "width": "100%", "class": "track"})
@@ -373,13 +374,13 @@ def _told_of(axes: Axes, one: Series) -> str:
     if not known:
         return f"{one.name}: nothing."
     highest, at = max(known, key=lambda item: (item[0], -item[1]))
-    whole = f"{shown(one.total, axes.unit)} in all, " if axes.unit in ("count", "dollars") else ""
-    return f"{one.name}: {whole}highest {shown(highest, axes.unit)} at {axes.labels[at]}."
+    whole = f"{formatted(one.total, axes.unit)} in all, " if axes.unit in ("count", "dollars") else ""
+    return f"{one.name}: {whole}highest {formatted(highest, axes.unit)} at {axes.labels[at]}."
 
 
 def _hint(label: str, series: Sequence[Series], at: int, unit: Unit) -> str:
-    lines = [f"{each.name}: {shown(each.values[at], unit)}" for each in series if each.values[at]]
-    return "\n".join([label, *(lines or [shown(0 if unit == "count" else None, unit)])])
+    lines = [f"{each.name}: {formatted(each.values[at], unit)}" for each in series if each.values[at]]
+    return "\n".join([label, *(lines or [formatted(0 if unit == "count" else None, unit)])])
 
 
 def _cut(words: str, most: int = 36) -> str:

@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -16,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console.tables import dollars
 from supportbot.console.views import render
+from supportbot.console.words import money, plain
 from supportbot.errors import NotFound, UsageError
 from supportbot.stores.finding import SqliteFinding
 
@@ -43,8 +42,10 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
             "customer.html",
             visit,
             customer=found,
-            slots=[(name, shown(value)) for name, value in found.slots.items() if name not in room.sensitive],
-            money=dollars(found.spent.cost / 1_000_000),
+            slots=[
+                (name, _cut(plain(value))) for name, value in found.slots.items() if name not in room.sensitive
+            ],
+            money=money(found.spent.cost),
             rating=sum(found.ratings) / len(found.ratings) if found.ratings else None,
             first=not after,
             next=f"?{urlencode({'after': found.next})}" if found.next else "",
@@ -53,9 +54,5 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
     return [Route("/console/c/{id}/customer", access.page(customer), methods=["GET"])]
 
 
-def shown(value: Any) -> str:
-    """A slot's value in words."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from supportbot.console.views import render
+from supportbot.console.words import reason, reason_meant
 from supportbot.errors import UsageError
 from supportbot.stores.finding import SqliteFinding
 from supportbot.stores.typed import LONGEST
@@ -37,7 +39,7 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
 
     async def conversations(request: Request, visit: Visit) -> Response:
         fields = fields_of(request.query_params)
-        page, problem = FoundPage(), ""
+        page, problem, choices = FoundPage(), "", await finding.choices()
         try:
             page = await finding.search(wanted(fields, after=request.query_params.get("after", "")))
         except UsageError as error:
@@ -51,7 +53,7 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
             fields=fields,
             filtered=any(value for name, value in fields.items() if name != "q"),
             asked=any(fields.values()),
-            choices=await finding.choices(),
+            choices=replace(choices, reasons=tuple(sorted(map(reason, choices.reasons)))),
             page=page,
             first=not request.query_params.get("after"),
             next=address(fields, page.next) if page.next else "",
@@ -89,7 +91,7 @@ def wanted(fields: Mapping[str, str], *, after: str = "") -> Wanted:
         channel=fields["channel"],
         handoff=handoff,
         agent=fields["agent"],
-        reason=fields["reason"],
+        reason=reason_meant(fields["reason"]),
         rating=int(fields["rating"] or 0),
         since=_start(since),
         until=_start(until + timedelta(days=1)) if until is not None else None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from supportbot.console import words
 from supportbot.console.charts import Axes, Chart, Series, fewer, lines
 from supportbot.console.drawing import bars_of, columns_by_day, columns_by_place, day_labels, spreads_by_day
 from supportbot.console.section import Asked, Shown
-from supportbot.console.tables import Cell, Column, Table, shown
+from supportbot.console.tables import Cell, Column, Table, formatted
 from supportbot.console.tiles import Tile
 from supportbot.types.reports import Handoffs
 
@@ -19,32 +20,14 @@ _STATUSES = {
     "cancelled": "cancelled by the customer",
     "expired": "expired",
 }
-_REASONS = {
-    "requested": "asked for a human",
-    "flow": "a flow hands over",
-    "model": "the model hands over",
-    "model_failed": "the model failed",
-    "no_answer": "no answer found",
-    "tool_failed": "a tool failed",
-    "unknown_outcome": "outcome of an action unknown",
-    "approval": "nobody decided on an action",
-    "deadline": "no answer in time",
-    "error": "the bot failed",
-    "human": "a human stepped in",
-    "rule": "a rule calls a human",
-}
-
-
-def reason_words(reason: str) -> str:
-    return _REASONS.get(reason, reason)
 
 
 async def handoffs(asked: Asked) -> Shown:
     period = asked.period
     found = await asked.reports.handoffs(period)
     reasons = [
-        Series(reason_words(reason), tuple(float(day.get(reason, 0)) for day in found.by_day))
-        for reason in found.reasons
+        Series(words.reason(code), tuple(float(day.get(code, 0)) for day in found.by_day))
+        for code in found.reasons
     ]
     return Shown(
         charts=(
@@ -59,7 +42,7 @@ async def handoffs(asked: Asked) -> Shown:
                 "reasons",
                 "Reasons",
                 "Reason",
-                {reason_words(name): count for name, count in found.reasons.items()},
+                {words.reason(name): count for name, count in found.reasons.items()},
             ),
             bars_of("desks", "Desks", "Desk", {name or "no desk": count for name, count in found.desks.items()}),
             bars_of(
@@ -155,18 +138,18 @@ async def satisfaction(asked: Asked) -> Shown:
     tiles = (
         Tile(
             "Average",
-            shown(found.average, "stars") + (" ★" if found.rated else ""),
+            formatted(found.average, "stars") + (" ★" if found.rated else ""),
             "satisfaction",
             note="1 rating" if found.rated == 1 else f"{found.rated:,} ratings",
         ),
         Tile(
             "Content (4 or 5 stars)",
-            shown(100 * sum(found.ratings[3:]) / found.rated if found.rated else None, "percent"),
+            formatted(100 * sum(found.ratings[3:]) / found.rated if found.rated else None, "percent"),
             "satisfaction",
         ),
         Tile(
             "Response rate",
-            shown(share, "percent"),
+            formatted(share, "percent"),
             "satisfaction",
             note=f"of {found.asked:,} that a human resolved",
         ),

@@ -34,7 +34,7 @@ from supportbot.errors import ChannelError, Conflict
 from supportbot.types.console import ROLES, Account, AuditRow, Role
 
 if TYPE_CHECKING:
-    from supportbot.config.settings import OidcSettings
+    from supportbot.config.consolesettings import OidcSettings
     from supportbot.console.room import Room
 
 START, CALLBACK = "/console/oidc/start", "/console/oidc/callback"

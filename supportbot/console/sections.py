@@ -15,7 +15,7 @@ from supportbot.console.section import Asked, Shown
 from supportbot.console.tables import Column, Table
 from supportbot.console.tiles import Tile, compared, counted, rated, timed
 from supportbot.console.undone import deliveries, unanswered
-from supportbot.types.reports import Period, Volume
+from supportbot.types.reports import Period, Spending, Volume
 
 _MICRO = 1_000_000
 
@@ -162,21 +162,7 @@ async def money(asked: Asked) -> Shown:
         Series("Prompt, from the cache", per_day(period, ((row.day, row.cached) for row in rows))),
         Series("Completion", per_day(period, ((row.day, row.completion) for row in rows))),
     ]
-    sums: dict[str, list[int]] = {}
-    for row in rows:
-        counts = (row.calls, row.prompt, row.cached, row.completion, row.unpriced, row.cost)
-        sums[row.model] = [a + b for a, b in zip(sums.get(row.model, [0] * 6), counts, strict=True)]
-    heads = ("Calls", "Prompt tokens", "of them cached", "Completion tokens", "Calls without a price")
-    table = Table(
-        "models",
-        "By model",
-        (Column("Model", written=True), *(Column(head, "count") for head in heads), Column("Cost", "dollars")),
-        tuple(
-            (name, *counts[:5], counts[5] / _MICRO)
-            for name, counts in sorted(sums.items(), key=lambda item: -item[1][5])
-        ),
-    )
-    unknown = sorted(name for name, counts in sums.items() if counts[4])
+    unknown = sorted({row.model for row in rows if row.unpriced})
     notes = (
         (
             f"No price is known for {', '.join(unknown)}: write it under model.prices in the config. What it cost is not in these figures.",
@@ -196,8 +182,25 @@ async def money(asked: Asked) -> Shown:
             ),
             columns_by_day("tokens", "Tokens by day", period, tokens, note="As the providers counted them."),
         ),
-        tables=(table,),
+        tables=(_models(rows),),
         notes=notes,
+    )
+
+
+def _models(rows: Iterable[Spending]) -> Table:
+    sums: dict[str, list[int]] = {}
+    for row in rows:
+        counts = (row.calls, row.prompt, row.cached, row.completion, row.unpriced, row.cost)
+        sums[row.model] = [a + b for a, b in zip(sums.get(row.model, [0] * 6), counts, strict=True)]
+    heads = ("Calls", "Prompt tokens", "of them cached", "Completion tokens", "Calls without a price")
+    return Table(
+        "models",
+        "By model",
+        (Column("Model", written=True), *(Column(head, "count") for head in heads), Column("Cost", "dollars")),
+        tuple(
+            (name, *counts[:5], counts[5] / _MICRO)
+            for name, counts in sorted(sums.items(), key=lambda item: -item[1][5])
+        ),
     )
 
 

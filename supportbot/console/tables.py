@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
 
+from supportbot.console.words import dollars, length
+
 Unit = Literal["text", "count", "percent", "seconds", "dollars", "stars", "day", "time"]
 """`percent` of 100; `dollars` may be fractions of a cent; `time` in seconds since the epoch."""
 Value = str | float | date | None
 
 _UNITS = {"percent": "%", "seconds": "seconds", "dollars": "USD", "time": "UTC"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def shown(value: Value, unit: Unit) -> str:
+def formatted(value: Value, unit: Unit) -> str:
     """The value with its unit; "–" for none."""
     if value is None:
         return "–"
@@ -77,29 +78,8 @@ def shown(value: Value, unit: Unit) -> str:
     return f"{round(value):,}"
 
 
-def length(seconds: float) -> str:
-    """In one or two units: "45 s", "3.5 min", "2 h 10 min", "1 d 4 h"."""
-    if seconds < 59.95:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    if seconds < 600:
-        return f"{seconds / 60:.1f}".removesuffix(".0") + " min"
-    left, parts = round(seconds / 60) * 60, []
-    for size, unit in _STEPS:
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
-
-
-def dollars(amount: float) -> str:
-    """With as many decimals as a small amount needs."""
-    if amount == 0 or abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if abs(amount) >= 0.0001 else f"${amount:.6f}"
-
-
 def cell(value: Cell, unit: Unit) -> str:
-    return value.text if isinstance(value, Link) else shown(value, unit)
+    return value.text if isinstance(value, Link) else formatted(value, unit)
 
 
 def csv_of(table: Table) -> str:

@@ -74,18 +74,7 @@ def routes(room: Room, access: Access) -> list[BaseRoute]:
         return render(request, "talk_transfer.html", visit, **values)
 
     async def reasons(request: Request, visit: Visit) -> Response:
-        id, turn = _id(request), _whole(request.path_params["turn"])
-        trace = await _found(lines.trace(id, turn))
-        template = "why_part.html" if "hx-request" in request.headers else "why.html"
-        return render(
-            request,
-            template,
-            visit,
-            id=id,
-            trace=trace,
-            steps=why.steps(trace["steps"]),
-            spent=why.spent(trace["usage"]),
-        )
+        return await _reasons(lines, request, visit)
 
     async def file(request: Request, visit: Visit) -> Response:
         return await _file(room, lines, request)
@@ -211,12 +200,15 @@ def _side(told: Told) -> Side:
     done = tuple(tried(told.back.steps))[-_MOST_TRIED:]
     if newest is None:
         return Side("", done, earlier, "", "")
-    return Side(_why(newest), done, earlier, newest.suggestion if newest.open else "", newest.summary)
+    return Side(newest.why, done, earlier, newest.suggestion if newest.open else "", newest.summary)
 
 
-def _why(handoff: Handoff) -> str:
-    house = HANDOFF_REASONS.get(handoff.reason, handoff.reason)
-    return house if handoff.detail in ("", house) else f"{house} {handoff.detail}"
+async def _reasons(lines: SqliteLines, request: Request, visit: Visit) -> Response:
+    id, turn = _id(request), _whole(request.path_params["turn"])
+    trace = await _found(lines.trace(id, turn))
+    template = "why_part.html" if "hx-request" in request.headers else "why.html"
+    steps, spent = why.steps(trace["steps"]), why.spent(trace["usage"])
+    return render(request, template, visit, id=id, trace=trace, steps=steps, spent=spent)
 
 
 async def _file(room: Room, lines: SqliteLines, request: Request) -> Response:

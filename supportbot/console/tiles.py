@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from supportbot.console.tables import Unit, shown
+from supportbot.console.tables import Unit, formatted
 from supportbot.types.reports import Handoffs, Spread
 
 Good = Literal["up", "down", ""]
@@ -46,7 +46,7 @@ def rated(now: Handoffs, before: Handoffs) -> Tile:
 
 def compared(name: str, section: str, now: float | None, before: float | None, unit: Unit, good: Good) -> Tile:
     change, mood = _change(now, before, unit, good)
-    return Tile(name, shown(now, unit), section, change, mood)
+    return Tile(name, formatted(now, unit), section, change, mood)
 
 
 def _change(now: float | None, before: float | None, unit: Unit, good: Good) -> tuple[str, str]:

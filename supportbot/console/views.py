@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from supportbot.console.html import markdown, plain_lines
 from supportbot.console.static import versioned
+from supportbot.console.words import duration, money, reason
 from supportbot.types import User
 from supportbot.types.console import Role
 
@@ -106,6 +107,8 @@ def _environment() -> Environment:
         lasting=lasting,
         when=when,
         duration=duration,
+        money=money,
+        reason=reason,
         markdown=markdown,
         plain_lines=plain_lines,
         size=size,
@@ -145,17 +148,6 @@ def _time(at: float | None, style: str, shown: str) -> Markup:
 
 def _utc(at: float | None) -> datetime:
     return datetime.fromtimestamp(at or 0.0, UTC)
-
-
-def duration(seconds: float | None) -> str:
-    """Roughly how long, in the largest unit that has two or more, or one: "45 s", "3 min", "2 h", "4 d"."""
-    if seconds is None:
-        return ""
-    left = max(0.0, seconds)
-    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if left >= length:
-            return f"{int(left // length)} {unit}"
-    return f"{int(left)} s"
 
 
 def size(count: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from supportbot.console.words import money, plain
 from supportbot.types import Usage
 
 _SENTENCES: Mapping[str, str] = {
@@ -84,21 +84,11 @@ def steps(found: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
 def _step(step: Mapping[str, Any]) -> Step:
     name = str(step.get("step", ""))
     facts = tuple(
-        (key.replace("_", " "), _value(value))
+        (key.replace("_", " "), plain(value))
         for key, value in step.items()
         if key not in ("step", "hits") and value not in ("", None, [], {})
     )
     return Step(_SENTENCES.get(name, name.capitalize()), facts, _sources(step.get("hits")))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
-        return ", ".join(str(one) for one in value)
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _sources(hits: Any) -> tuple[Source, ...]:
@@ -118,5 +108,5 @@ def spent(usage: Sequence[Usage]) -> Spent:
         len(usage),
         sum(one.prompt_tokens for one in usage),
         sum(one.completion_tokens for one in usage),
-        f"${sum(known) / 1e6:.4f}" if complete else "",
+        money(sum(known)) if complete else "",
     )

@@ -11,7 +11,6 @@ from supportbot.engine.draft import Draft
 from supportbot.engine.handing import opened
 from supportbot.history import fit
 from supportbot.types import (
-    HANDOFF_REASONS,
     AskModel,
     ChatMessage,
     Effect,
@@ -80,9 +79,7 @@ def brief(draft: Draft, back: LookedBack) -> Generator[Effect, Result, dict[str,
 
 def why(draft: Draft) -> str:
     """The decision in one sentence or two, for people."""
-    handoff = opened(draft)
-    house = HANDOFF_REASONS.get(handoff.reason, handoff.reason)
-    return house if handoff.detail in ("", house) else f"{house} {handoff.detail}"
+    return opened(draft).why
 
 
 def transcript(draft: Draft) -> list[dict[str, str]]:

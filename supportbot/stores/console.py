@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from supportbot.errors import Conflict, NotFound
 from supportbot.stores.codec import Row, clean
-from supportbot.stores.shelf import Run
+from supportbot.stores.run import Run
 from supportbot.types.console import Account, AccountChange, AuditRow, Canned, ConsoleSession, Role
 
 T = TypeVar("T")
@@ -53,7 +53,6 @@ _CROWDED = """DELETE FROM sessions WHERE token IN
     (SELECT token FROM sessions WHERE account = ? ORDER BY seen_at DESC LIMIT -1 OFFSET ?)"""
 _SESSIONS_OF = """SELECT token, account, csrf, created_at, seen_at, expires_at FROM sessions
     WHERE account = ? AND expires_at > ? AND seen_at > ? ORDER BY seen_at DESC"""
-_SWEEP = "DELETE FROM sessions WHERE expires_at <= ? OR seen_at <= ?"
 
 _RECORD = "INSERT INTO audit (at, account, action, object, detail, address) VALUES (?, ?, ?, ?, ?, ?)"
 _AUDIT = """SELECT id, at, account, action, object, detail, address FROM audit
@@ -174,10 +173,6 @@ class SqliteConsole:
     async def end_sessions(self, account: int, *, keep: str = "", audit: AuditRow | None = None) -> int:
         """Ends all of an account but `keep`; how many."""
         return await self._change(lambda db: db.execute(_END_ALL, (account, keep)).rowcount, audit)
-
-    async def sweep(self, *, now: float, idle: float) -> int:
-        """Deletes the sessions that have ended by themselves; each sign-in does so with those whose time is over."""
-        return await self._write(lambda connection: connection.execute(_SWEEP, (now, now - idle)).rowcount)
 
     # --- the audit log ---
 

@@ -49,6 +49,17 @@ class _Lengths:
     def times(self) -> Times:
         return Times(*(spread(each) for each in (self.waiting, self.open_waiting, self.answer, self.resolution)))
 
+    def add(self, row: Row, first: float | None, open_seconds: OpenSeconds | None) -> None:
+        """`first` is when a human first answered."""
+        requested, claimed, ended, status, reason, *_ = row
+        if claimed is not None and reason != "human":
+            self.waiting.append(claimed - requested)
+            self.open_waiting.append(open_seconds(requested, claimed) if open_seconds else claimed - requested)
+        if first is not None:
+            self.answer.append(first - requested)
+        if ended is not None and status in _BY_HUMANS:
+            self.resolution.append(ended - requested)
+
     def take(self, other: _Lengths) -> None:
         self.waiting += other.waiting
         self.open_waiting += other.open_waiting
@@ -79,20 +90,14 @@ def handoffs(rows: Iterable[Row], period: Period, open_seconds: OpenSeconds | No
     statuses: Counter[str] = Counter()
     desks: Counter[str] = Counter()
     agents: defaultdict[tuple[str, str], _Agent] = defaultdict(_Agent)
-    for requested, claimed, ended, status, reason, desk, agent, answered, rating in rows:
+    for row in rows:
+        requested, _, _, status, reason, desk, agent, answered, rating = row
         day = bisect_right(bounds, requested) - 1
         reasons[day][reason] += 1
         statuses[status] += 1
         desks[desk] += 1
         first = answered if answered is not None and answered >= requested and reason != "human" else None
-        own = lengths[day]
-        if claimed is not None and reason != "human":
-            own.waiting.append(claimed - requested)
-            own.open_waiting.append(open_seconds(requested, claimed) if open_seconds else claimed - requested)
-        if first is not None:
-            own.answer.append(first - requested)
-        if ended is not None and status in _BY_HUMANS:
-            own.resolution.append(ended - requested)
+        lengths[day].add(row, first, open_seconds)
         if rating:
             stars[day].append(rating)
         if agent:

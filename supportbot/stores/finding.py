@@ -17,8 +17,18 @@ from typing import Literal
 
 from supportbot.stores import customers, typed
 from supportbot.stores.codec import Row, clean
-from supportbot.stores.listed import BEFORE, COLUMNS, before, filled, found_handoff, lost, place, row_of
-from supportbot.stores.shelf import Run
+from supportbot.stores.listed import (
+    BEFORE,
+    COLUMNS,
+    before,
+    channels,
+    filled,
+    found_handoff,
+    lost,
+    place,
+    row_of,
+)
+from supportbot.stores.run import Run
 from supportbot.types.finding import Choices, Customer, Found, FoundPage, Wanted
 
 BUDGET = 20_000
@@ -70,10 +80,6 @@ _BY_ID = f"""SELECT {COLUMNS} FROM conversations WHERE public >= ? AND public < 
 _BY_HANDOFF_ID = f"""SELECT {COLUMNS} FROM handoffs JOIN conversations ON conversations.id = handoffs.conversation
     WHERE handoffs.public >= ? AND handoffs.public < ? LIMIT ?"""  # noqa: S608 - constants
 
-_CHANNELS = """WITH RECURSIVE names (name) AS (
-        SELECT min(channel) FROM conversations UNION ALL
-        SELECT (SELECT min(channel) FROM conversations WHERE channel > name) FROM names WHERE name IS NOT NULL)
-    SELECT name FROM names WHERE name IS NOT NULL LIMIT 100"""
 _LATELY = "SELECT DISTINCT {column} FROM (SELECT {column} FROM handoffs ORDER BY id DESC LIMIT 5000) WHERE {column} <> ''"
 
 
@@ -317,7 +323,7 @@ def _people(connection: sqlite3.Connection, text: str) -> tuple[Found, ...]:
         return ()
     rows = [
         row
-        for channel in choices(connection).channels
+        for channel in channels(connection)
         for row in connection.execute(_BY_USER, (channel, said, said + "\U0010ffff"))
     ]
     rows += connection.execute(_BY_IDENTITY, (said,)).fetchall()
@@ -351,5 +357,4 @@ def choices(connection: sqlite3.Connection) -> Choices:
         column: tuple(sorted(row[0] for row in connection.execute(_LATELY.format(column=column))))
         for column in ("agent", "reason")
     }
-    channels = tuple(row[0] for row in connection.execute(_CHANNELS))
-    return Choices(channels, lately["agent"], lately["reason"])
+    return Choices(channels(connection), lately["agent"], lately["reason"])

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from supportbot.errors import NotFound
 from supportbot.stores import codec, queries
 from supportbot.stores.codec import Row, clean
 from supportbot.stores.desks import look_back
+from supportbot.stores.run import Run
 from supportbot.types import (
     Address,
     Attachment,
@@ -27,9 +27,6 @@ from supportbot.types import (
     User,
 )
 from supportbot.types.lines import Delivery, QueueAsked, QueueCount, QueueCounts, QueueRow, Taken, Talk, Told
-
-T = TypeVar("T")
-Read = Callable[[Callable[[sqlite3.Connection], T]], Awaitable[T]]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _MOST_TAGS, _TAGS_OF = 60, 2_000
@@ -108,54 +105,43 @@ TAKEN = "SELECT turn, done_at IS NOT NULL FROM inbox WHERE channel = ? AND messa
 class SqliteLines:
     """The questions of the queue and of a conversation's page; `read` is `SqliteStore.read`."""
 
-    def __init__(self, read: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, read: Run) -> None:
         self._read = read
 
     async def page(self, asked: QueueAsked, *, limit: int, offset: int = 0) -> tuple[QueueRow, ...]:
         """Open ones by priority, then age; ended ones from the newest end."""
-        found: tuple[QueueRow, ...] = await self._read(
-            lambda connection: queue_page(connection, asked, limit, offset)
-        )
-        return found
+        return await self._read(lambda connection: queue_page(connection, asked, limit, offset))
 
     async def total(self, asked: QueueAsked) -> int:
-        found: int = await self._read(lambda connection: queue_total(connection, asked))
-        return found
+        return await self._read(lambda connection: queue_total(connection, asked))
 
     async def counts(self, login: str) -> QueueCounts:
-        found: QueueCounts = await self._read(lambda connection: queue_counts(connection, login))
-        return found
+        return await self._read(lambda connection: queue_counts(connection, login))
 
     async def tags(self) -> tuple[str, ...]:
         """Those that the newest open handoffs have."""
-        found: tuple[str, ...] = await self._read(queue_tags)
-        return found
+        return await self._read(queue_tags)
 
     async def talk(
         self, conversation: str, *, before: int | None = None, after: int | None = None, limit: int = 40
     ) -> Talk:
         """The newest turns, those before a turn, or the newest of those after one. NotFound."""
-        found: Talk = await self._read(lambda connection: talk(connection, conversation, before, after, limit))
-        return found
+        return await self._read(lambda connection: talk(connection, conversation, before, after, limit))
 
     async def told(self, conversation: str, author: str) -> Told:
         """What stands beside the transcript. NotFound."""
-        found: Told = await self._read(lambda connection: talk_told(connection, conversation, author))
-        return found
+        return await self._read(lambda connection: talk_told(connection, conversation, author))
 
     async def file(self, conversation: str, digest: str) -> Attachment:
         """The file of that content as it was called in this conversation. NotFound if it has none."""
-        found: Attachment = await self._read(lambda connection: talk_file(connection, conversation, digest))
-        return found
+        return await self._read(lambda connection: talk_file(connection, conversation, digest))
 
     async def trace(self, conversation: str, turn: int) -> dict[str, Any]:
         """{sequence, at, config, steps, usage} of one turn. NotFound."""
-        found: dict[str, Any] = await self._read(lambda connection: talk_trace(connection, conversation, turn))
-        return found
+        return await self._read(lambda connection: talk_trace(connection, conversation, turn))
 
     async def taken(self, conversation: str, channel: str, message: str) -> Taken:
-        found: Taken = await self._read(lambda connection: talk_taken(connection, conversation, channel, message))
-        return found
+        return await self._read(lambda connection: talk_taken(connection, conversation, channel, message))
 
 
 def _values(asked: QueueAsked) -> dict[str, Any]:

@@ -22,9 +22,20 @@ _LAST_SAID = """SELECT content FROM messages WHERE conversation = ? AND role = 1
 _LAST_HANDOFF = """SELECT handoffs.public, '', status, reason, agent, requested_at, ended_at, more, ''
     FROM handoffs WHERE conversation = ? ORDER BY id DESC LIMIT 1"""
 
+# one look at the index for each channel, however many conversations it has
+_CHANNELS = """WITH RECURSIVE names (name) AS (
+        SELECT min(channel) FROM conversations UNION ALL
+        SELECT (SELECT min(channel) FROM conversations WHERE channel > name) FROM names WHERE name IS NOT NULL)
+    SELECT name FROM names WHERE name IS NOT NULL LIMIT 1000"""
+
 _LARGEST_KEY = 2**62
 START = (float("inf"), -1)
 """Every row is before it."""
+
+
+def channels(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Every channel that has a conversation, by name."""
+    return tuple(name for (name,) in connection.execute(_CHANNELS))
 
 
 def place(row: Row) -> str:

@@ -72,6 +72,16 @@ def _fire(connection: sqlite3.Connection, row: codec.Row, now: float, enqueue: E
     return Fired(public, (turn, attempt), enqueue(connection, Job(public, now)))
 
 
+def next_timer(connection: sqlite3.Connection) -> float | None:
+    found: float | None = connection.execute(queries.NEXT_TIMER).fetchone()[0]
+    return found
+
+
+def jobs(connection: sqlite3.Connection) -> list[codec.Row]:
+    """(conversation, when it is ready, turn, attempt) of each that has something pending."""
+    return connection.execute(queries.JOBS).fetchall()
+
+
 def sweep_some(connection: sqlite3.Connection, cutoff: float) -> int:
     """One small step of the sweep, so that turns are not kept waiting; 0 when nothing is left."""
     removed = 0

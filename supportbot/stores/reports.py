@@ -13,14 +13,16 @@ import math
 import sqlite3
 import unicodedata
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from supportbot.stores import figures
 from supportbot.stores.codec import clean
 from supportbot.stores.figures import OpenSeconds
+from supportbot.stores.listed import channels
+from supportbot.stores.run import Run
 from supportbot.stores.tallies import HOUR
 from supportbot.types.reports import (
     Deliveries,
@@ -35,7 +37,6 @@ from supportbot.types.reports import (
     Volume,
 )
 
-T = TypeVar("T")
 LOOKED_AT = 2000
 """Open questions among which the frequent ones are looked for."""
 LISTED = 100
@@ -54,10 +55,6 @@ SPENT = _TALLIED.format(which=">")
 _WHOLE = "FROM tallies WHERE hour >= ?1 AND hour < ?2 AND (?3 = '' OR channel = ?3)"
 WHOLE = f"SELECT name, sum(amount) {_WHOLE} AND instr(name, ':') = 0 GROUP BY 1"
 COST = f"SELECT coalesce(sum(amount), 0) {_WHOLE} AND name >= 'cost:' AND name < 'cost;'"
-CHANNELS = """WITH RECURSIVE found (channel) AS (
-    SELECT min(channel) FROM conversations
-    UNION ALL SELECT (SELECT min(channel) FROM conversations WHERE channel > found.channel) FROM found
-    WHERE found.channel IS NOT NULL) SELECT channel FROM found WHERE channel IS NOT NULL"""
 
 _HANDOFF = """SELECT requested_at, claimed_at, ended_at, status, reason, desk, agent,
     json_extract(more, '$.answered_at'), json_extract(more, '$.rating') FROM handoffs INDEXED BY handoffs_by_request"""
@@ -90,25 +87,19 @@ RETRY = """UPDATE outbox INDEXED BY outbox_dead SET dead = 0, finished_at = NULL
     WHERE dead = 1 AND public = ? AND channel NOT LIKE '@desk.%'"""
 
 
-class Over(Protocol):
-    """Runs a function over one of the store's connections."""
-
-    def __call__(self, function: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...
-
-
 class SqliteReports:
     """Figures out of the store's own connections: `read` runs a function over a reading one, `write` in a transaction.
 
     A period's channel filters everything by the conversation's channel.
     """
 
-    def __init__(self, read: Over, write: Over) -> None:
+    def __init__(self, read: Run, write: Run) -> None:
         self._read = read
         self._write = write
 
     async def channels(self) -> tuple[str, ...]:
         """Every channel that has a conversation."""
-        return await self._read(lambda connection: tuple(name for (name,) in connection.execute(CHANNELS)))
+        return await self._read(channels)
 
     async def volume(self, period: Period) -> tuple[Volume, ...]:
         """One for each day and channel on which anything happened, in order."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from supportbot.stores import codec
 from supportbot.stores.codec import Row, clean
+from supportbot.stores.run import Run
 from supportbot.types import Entry
-
-T = TypeVar("T")
 
 _GET = "SELECT value FROM shelf WHERE channel = ? AND key = ? AND (until IS NULL OR until > ?)"
 _PUT = """INSERT INTO shelf (channel, key, value, until) VALUES (?, ?, ?, ?)
@@ -26,12 +25,6 @@ _AFTER = _ENTRY + "chat = ? AND id > ? ORDER BY id LIMIT ?"
 _BEFORE = _ENTRY + "chat = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _LAST = 2**62
 SWEEP = "DELETE FROM shelf WHERE until < ?"
-
-
-class Run(Protocol):
-    """Runs a function over a connection in one of the store's threads."""
-
-    def __call__(self, function: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]: ...
 
 
 class SqliteShelf:

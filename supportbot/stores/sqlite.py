@@ -22,16 +22,14 @@ from supportbot.stores import (
     authority,
     codec,
     committing,
-    connect,
     desks,
-    migrations,
+    opening,
     passing,
     queries,
     reading,
     turns,
 )
 from supportbot.stores.console import SqliteConsole
-from supportbot.stores.failures import translated
 from supportbot.stores.lock import DatabaseLock
 from supportbot.stores.recent import Past, Recent
 from supportbot.stores.shelf import SqliteShelf
@@ -107,15 +105,13 @@ class SqliteStore:
 
     async def open(self) -> None:
         if self._for_reading:
-            return self._start(None, await asyncio.to_thread(_two_readers, self.path))
-        lock, connection, readers, rows = await asyncio.to_thread(_take, self.path)
+            return self._start(None, await asyncio.to_thread(opening.two_readers, self.path))
+        lock, connection, readers, rows = await asyncio.to_thread(opening.take, self.path)
         self._lock = lock
         self._fences = {public: (turn, attempt) for public, _, turn, attempt in rows}
         return self._start(connection, readers)
 
-    def _start(
-        self, connection: sqlite3.Connection | None, readers: tuple[sqlite3.Connection, sqlite3.Connection]
-    ) -> None:
+    def _start(self, connection: sqlite3.Connection | None, readers: opening.Readers) -> None:
         if connection is not None:
             self._writer = Writer(connection, self.path, "writer")
             self._writer.start()
@@ -306,13 +302,13 @@ class SqliteStore:
                 one.enqueued()
 
     async def next_timer(self) -> float | None:
-        return await self._ask(_next_timer)
+        return await self._ask(passing.next_timer)
 
     async def overdue(self, *, before: float) -> tuple[tuple[str, float], ...]:
         return await self._ask(lambda connection: tuple(connection.execute(queries.OVERDUE, (before,)).fetchall()))
 
     async def pending(self) -> tuple[Job, ...]:
-        rows = await self._ask(_jobs)
+        rows = await self._ask(passing.jobs)
         return tuple(Job(public, ready_at) for public, ready_at, _, _ in rows)
 
     async def sweep(self, *, now: float, keep: float) -> int:
@@ -423,51 +419,5 @@ def _holds(lease: Lease, connection: sqlite3.Connection) -> bool:
     return row is not None and turns.newest(lease, (row[1], row[2]))
 
 
-def _next_timer(connection: sqlite3.Connection) -> float | None:
-    found: float | None = connection.execute(queries.NEXT_TIMER).fetchone()[0]
-    return found
-
-
-def _jobs(connection: sqlite3.Connection) -> list[codec.Row]:
-    return connection.execute(queries.JOBS).fetchall()
-
-
 def _enqueue_nothing(transaction: object, job: Job, /) -> None:
     """A store that does not write enqueues nothing."""
-
-
-_Readers = tuple[sqlite3.Connection, sqlite3.Connection]
-
-
-def _take(path: Path) -> tuple[DatabaseLock, sqlite3.Connection, _Readers, list[codec.Row]]:
-    """Owns, checks and migrates the database; on failure nothing is left open."""
-    connect.create_file(path)
-    lock = DatabaseLock(path)
-    opened: list[sqlite3.Connection] = []
-    try:
-        opened.append(migrations.open_migrated(path)[0])
-        opened += [connect.reading(path), connect.reading(path)]
-        return lock, opened[0], (opened[1], opened[2]), _jobs(opened[0])
-    except BaseException as error:
-        for connection in opened:
-            connection.close()
-        lock.release()
-        if isinstance(error, sqlite3.Error):
-            raise translated(error, path) from error
-        raise
-
-
-def _two_readers(path: Path) -> _Readers:
-    """Two connections to a database that this version can read."""
-    first = connect.reading(path)
-    try:
-        db = migrations.database(first)
-        migrations.refuse_foreign(db, path)
-        if migrations.missing(db):
-            raise StoreError(f"{path} was written by an older supportbot: run `supportbot db migrate` first.")
-        return first, connect.reading(path)
-    except BaseException as error:
-        first.close()
-        if isinstance(error, sqlite3.Error):
-            raise translated(error, path) from error
-        raise

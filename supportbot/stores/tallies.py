@@ -41,7 +41,7 @@ def _of_usage(name: str, amount: str, where: str) -> str:
     return _backfill(f"'{name}:' || model", "usage.at", source, amount)
 
 
-BACKFILL: tuple[str, ...] = (
+_BACKFILL: tuple[str, ...] = (
     # the turn that ended with the handoff: the first that was committed after it was decided
     """INSERT OR IGNORE INTO unanswered (conversation, turn, at)
         SELECT handoffs.conversation, min(traces.turn), handoffs.requested_at
@@ -72,12 +72,12 @@ BACKFILL: tuple[str, ...] = (
     _of_usage("cost", "sum(cost)", "cost > 0"),
     _of_usage("unpriced", "count(*)", "cost IS NULL AND prompt_tokens + completion_tokens > 0"),
 )
-"""Counts what an older version has left, as far as it can still be told: messages and replies of turns that have a
-trace, and open questions only where they ended with a human. Run once, in the migration, over empty tables."""
 
 
 def backfill(connection: sqlite3.Connection) -> None:
-    for statement in BACKFILL:
+    """Counts what an older version has left, as far as it can still be told: messages and replies of turns that have a
+    trace, and open questions only where they ended with a human. Run once, in the migration, over empty tables."""
+    for statement in _BACKFILL:
         connection.execute(statement)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from supportbot.testing.pairs import ANNA, BEN, NOW, Pair, Pairs, finish, message, receive, start, turn
@@ -12,6 +13,7 @@ from supportbot.types import (
     Button,
     ChatMessage,
     FlowState,
+    Handoff,
     Message,
     Reply,
 )
@@ -51,6 +53,20 @@ class ChannelsContract:
         assert found is not None
         turns = await pair.store.transcript(found.id)
         return [one.content for one_turn in turns for one in one_turn.messages if one.role == "user"]
+
+    async def test_words_that_were_taken_back_leave_the_summaries_too(self, pairs: Pairs) -> None:
+        async with pairs() as pair:
+            await said(pair, "m1", "my pin is 1234")
+            (receipt,) = await receive(pair, message("m2"))
+            known = Handoff(
+                "h_1", receipt.conversation, "requested", "d", "They said: my pin is 1234", NOW, NOW + 9, NOW + 99
+            )
+            known = replace(known, suggestion="Never tell your pin 1234.", rating=4)
+            await finish(pair, await start(pair), handoff=known, cut=1, summary="Their pin is 1234.")
+            await delete(pair, "d1", "m1")
+            handoff = await pair.store.handoff("h_1")
+            assert (handoff.summary, handoff.suggestion, handoff.rating) == ("", "", 4)
+            assert (await pair.store.conversation(receipt.conversation)).summary == ""
 
     # --- nothing is lost on the way ---
 

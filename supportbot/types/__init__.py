@@ -22,7 +22,6 @@ from supportbot.types.authority import (
 )
 from supportbot.types.desks import Act, ActKind
 from supportbot.types.dialogue import (
-    HANDOFF_REASONS,
     Answer,
     Cancel,
     Command,
@@ -56,6 +55,7 @@ from supportbot.types.effects import (
     ToolTerms,
 )
 from supportbot.types.handoffs import (
+    HANDOFF_REASONS,
     NOBODY,
     PRIORITIES,
     Earlier,

@@ -109,18 +109,3 @@ class Decide:
 
 
 Command = StartFlow | SetSlot | Correct | Cancel | Help | HandOff | Answer | Decide
-
-HANDOFF_REASONS: Mapping[str, str] = {
-    "requested": "The customer asked for a human.",
-    "flow": "A flow's step hands over.",
-    "model": "The model decided to hand over.",
-    "model_failed": "The model failed and nothing else could answer.",
-    "no_answer": "Neither a flow nor an article had an answer.",
-    "tool_failed": "A tool failed in a way the bot cannot mend.",
-    "unknown_outcome": "An action was started and it is not known whether it took effect.",
-    "approval": "Nobody decided in time whether an action may be done.",
-    "deadline": "No answer was ready in time.",
-    "error": "The bot failed.",
-    "human": "A human stepped in.",
-    "rule": "A rule of the bot's owner calls a human.",
-}

@@ -12,6 +12,20 @@ NOBODY = User("")
 HandoffStatus = Literal["waiting", "claimed", "resolved", "returned", "cancelled", "expired"]
 Priority = Literal["normal", "high", "urgent"]
 PRIORITIES: tuple[Priority, ...] = ("normal", "high", "urgent")
+HANDOFF_REASONS: Mapping[str, str] = {
+    "requested": "The customer asked for a human.",
+    "flow": "A flow's step hands over.",
+    "model": "The model decided to hand over.",
+    "model_failed": "The model failed and nothing else could answer.",
+    "no_answer": "Neither a flow nor an article had an answer.",
+    "tool_failed": "A tool failed in a way the bot cannot mend.",
+    "unknown_outcome": "An action was started and it is not known whether it took effect.",
+    "approval": "Nobody decided in time whether an action may be done.",
+    "deadline": "No answer was ready in time.",
+    "error": "The bot failed.",
+    "human": "A human stepped in.",
+    "rule": "A rule of the bot's owner calls a human.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,12 @@ class Handoff:
     @property
     def open(self) -> bool:
         return self.status in ("waiting", "claimed")
+
+    @property
+    def why(self) -> str:
+        """The decision in one sentence or two, for people."""
+        house = HANDOFF_REASONS.get(self.reason, self.reason)
+        return house if self.detail in ("", house) else f"{house} {self.detail}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,3 +340,26 @@ async def test_a_path_may_have_a_larger_limit_for_bodies() -> None:
         assert (await http.post("/files/a", content=b"x" * 100)).status_code == 200
         assert (await http.post("/files/a", content=b"x" * 101)).status_code == 413
         assert (await http.post("/echo", content=b"x" * 11)).status_code == 413
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supportbot.web.app.BODY_SECONDS", 0.2)
+    async with running(build(ROUTES, ready=good, body_limit=1_000)) as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: bot\r\nContent-Length: 10\r\n\r\nhalf")
+        async with asyncio.timeout(5):
+            assert b" 408 " in await reader.readline()
+        writer.close()
+
+
+async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(build(ROUTES, ready=good, body_limit=1_000)) as (port, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: bot\r\nContent-Length: 10\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        await asyncio.sleep(0.2)
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            assert (await http.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+    assert not [record for record in caplog.records if record.exc_info]

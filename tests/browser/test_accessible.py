@@ -47,7 +47,16 @@ async def look(axe: str, opens: Opens) -> AsyncIterator[Inspector]:
 # --- the widget ---
 
 
-async def test_the_chat_while_the_bot_answers(house: Stage, look: Inspector) -> None:
+async def test_the_chat_in_every_state(house: Stage, look: Inspector) -> None:
+    house.account("maya", "Maya Brand")
+    await _the_bot_answers(house, look)
+    await _on_a_phone(house, look)
+    await _with_a_human(house, look)
+    await _from_right_to_left(house, look)
+    await _the_page_that_has_nothing_else(house, look)
+
+
+async def _the_bot_answers(house: Stage, look: Inspector) -> None:
     page = await (await look.window()).new_page()
     customer = Customer(page, house)
     await page.goto(house.shop)
@@ -71,7 +80,7 @@ async def test_the_chat_while_the_bot_answers(house: Stage, look: Inspector) -> 
     await look.at("chat, a menu, and buttons of which one was pressed", page)
 
 
-async def test_the_chat_with_files_a_fault_and_on_a_phone(house: Stage, look: Inspector) -> None:
+async def _on_a_phone(house: Stage, look: Inspector) -> None:
     context = await look.window(**PHONE)
     customer = await Customer(await context.new_page(), house).comes()
     page = customer.page
@@ -94,8 +103,7 @@ async def test_the_chat_with_files_a_fault_and_on_a_phone(house: Stage, look: In
     await look.at("chat on a phone, closed again", page)
 
 
-async def test_the_chat_with_a_human(house: Stage, look: Inspector) -> None:
-    house.account("maya", "Maya Brand")
+async def _with_a_human(house: Stage, look: Inspector) -> None:
     customer = await Customer(await (await look.window()).new_page(), house).comes()
     await customer.says("I smell smoke, a human please")
     await expect(customer.page.locator("[part=sign][data-kind=waiting]")).to_have_count(1)
@@ -115,14 +123,15 @@ async def test_the_chat_with_a_human(house: Stage, look: Inspector) -> None:
     await look.at("chat, stars and earlier messages", customer.page)
 
 
-async def test_the_chat_from_right_to_left_and_the_page_that_has_nothing_else(
-    house: Stage, look: Inspector
-) -> None:
+async def _from_right_to_left(house: Stage, look: Inspector) -> None:
     house.page = {"lang": "ar", "dir": "rtl", "attributes": ""}
     customer = await Customer(await (await look.window()).new_page(), house).comes()
     await customer.says("كيف أغسل الكتان؟ everything")
     await customer.sees("That is all.")
     await look.at("chat, Arabic", customer.page)
+
+
+async def _the_page_that_has_nothing_else(house: Stage, look: Inspector) -> None:
     for name, options in (("wide", {}), ("phone", PHONE)):
         page = await (await look.window(**options)).new_page()
         await page.goto(f"{house.bot}/chat")
@@ -176,7 +185,12 @@ async def _demo() -> AsyncIterator[str]:
 # --- the console ---
 
 
-async def test_the_pages_for_those_who_are_not_signed_in_and_an_empty_house(house: Stage, look: Inspector) -> None:
+async def test_the_console_in_every_state(house: Stage, look: Inspector) -> None:
+    await _an_empty_house(house, look)
+    await _a_busy_house(house, look)
+
+
+async def _an_empty_house(house: Stage, look: Inspector) -> None:
     page = await (await look.window()).new_page()
     await page.goto(f"{house.bot}/console/sign-in")
     await look.at("sign-in, without any account", page)
@@ -209,9 +223,9 @@ async def _dashboards(house: Stage, look: Inspector, page: Page, state: str) -> 
 
 async def _accounts(house: Stage, look: Inspector, page: Page) -> None:
     await page.goto(f"{house.bot}/console/accounts")
-    for login in ("jonas", "jonas"):
+    for login in ("grace", "grace"):
         await page.get_by_label("Login").fill(login)
-        await page.get_by_label("Name", exact=True).fill("Jonas Weber")
+        await page.get_by_label("Name", exact=True).fill("Grace Hopper")
         await page.get_by_role("button", name="Create the account").click()
         await look.at(f"accounts, {await page.title()}", page)
         if await page.get_by_role("link", name="Done").is_visible():
@@ -226,14 +240,14 @@ async def _accounts(house: Stage, look: Inspector, page: Page) -> None:
         await page.goto(f"{house.bot}/console/{path}")
         await look.at(f"accounts, {path}", page)
     await page.get_by_role("button", name="Sign out").click()
-    await page.get_by_label("Login").fill("jonas")
+    await page.get_by_label("Login").fill("grace")
     await page.get_by_label("Password").fill(password)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", name="Change the password")).to_be_visible()
     await look.at("accounts, a new password is due", page)
 
 
-async def test_the_queue_conversations_and_dashboards_of_a_busy_house(house: Stage, look: Inspector) -> None:
+async def _a_busy_house(house: Stage, look: Inspector) -> None:
     house.account("maya", "Maya Brand", "lead")
     house.account("jonas", "Jonas Weber")
     visitor = await Customer(await (await look.window()).new_page(), house).comes()
@@ -273,7 +287,8 @@ async def _agents_act(house: Stage, maya: Page, jonas: Page, ids: tuple[str, str
     await scenes.does(maya, house, lamp, "claim")
     await scenes.does(maya, house, lamp, "note", text="She has called **before**.\nBe kind.")
     await scenes.does(maya, house, desk, "claim")
-    await scenes.does(maya, house, desk, "resolve", text="Here is a new screw.", files=[PICTURE])
+    await scenes.does(maya, house, lamp, "reply", text="We send *a new one*.", files=[PICTURE])
+    await scenes.does(maya, house, desk, "resolve", text="Here is a new screw.")
     await scenes.does(jonas, house, cup, "claim")
     texts = {"title": "Thanks", "text": "Thank you, {customer}. **{agent}** is on it.", "locale": "en"}
     await maya.goto(f"{house.bot}/console/replies")

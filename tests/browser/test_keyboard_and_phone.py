@@ -177,17 +177,19 @@ async def test_dialogs_give_the_focus_back_and_acts_never_lose_it(house: Stage, 
     await expect(page.locator("#state")).to_contain_text("You have this conversation")
     assert (await focused(page))["id"] == "state"
     await tab_to(page, id="do-release")
-    for opener, dialog in (("transfer-button", "transfer"), ("Canned", "canned")):
-        await tab_to(page, **({"id": opener} if opener.islower() else {"name": opener}))
-        await page.keyboard.press("Enter")
-        await expect(page.locator(f"#{dialog}")).to_be_visible()
-        if dialog == "transfer":
-            await expect(page.locator("#transfer-to")).to_be_visible()
-        inside = await tab_to(page, name="Cancel" if dialog == "transfer" else "Close")
-        assert inside["tag"] == "button"
-        await page.keyboard.press("Enter")
-        await expect(page.locator(f"#{dialog}")).to_be_hidden()
-        assert opener in (await focused(page))["id"] + (await focused(page))["name"]
+    await tab_to(page, id="transfer-button")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#transfer-to")).to_be_visible()
+    await tab_to(page, name="Cancel")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#transfer")).to_be_hidden()
+    assert (await focused(page))["id"] == "transfer-button"
+    await tab_to(page, name="Canned")
+    await page.keyboard.press("Enter")
+    assert (await focused(page))["id"] == "canned-search"
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#canned")).to_be_hidden()
+    assert (await focused(page))["name"].startswith("Canned")
     await page.locator("#reply-text").fill("**Hello**")
     await tab_to(page, name="Preview")
     await page.keyboard.press("Enter")
@@ -377,17 +379,20 @@ async def test_in_forced_colours_every_control_and_what_is_current_can_be_seen(h
 
 async def test_the_console_works_without_any_script(house: Stage, opens: Opens) -> None:
     house.account("maya", "Maya Brand", "lead")
-    await scenes.asks(house, "c1", "Ada Lovelace", "My cup is chipped, talk to a human")
+    customer = await Customer(await (await opens()).new_page(), house).comes()
+    await customer.says("My cup is chipped, I want a human")
+    await expect(customer.page.locator("[part=sign][data-kind=waiting]")).to_have_count(1)
     agent = await Agent(await (await opens(java_script_enabled=False)).new_page(), house).signs_in("maya")
     page = agent.page
     await page.get_by_role("button", name="Show", exact=True).click()
-    await page.get_by_role("button", name="Claim Ada Lovelace").click()
+    await page.get_by_role("button", name="Claim Visitor").click()
     await expect(page.locator("#state")).to_contain_text("You have this conversation")
     await page.locator("#reply-text").fill("We send **a new one**.")
     await page.locator("[name=files]").set_input_files(NOTE)
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator("#turns strong")).to_have_text("a new one")
     await expect(page.locator("#turns a.file")).to_contain_text(NOTE["name"])
+    await customer.sees("We send a new one.")
     await page.locator("#note-text").fill("A cup, not a mug")
     await page.get_by_role("button", name="Add the note").click()
     await expect(page.locator("#side")).to_contain_text("A cup, not a mug")
@@ -400,7 +405,7 @@ async def test_the_console_works_without_any_script(house: Stage, opens: Opens) 
     await page.get_by_role("link", name="Dashboards").click()
     await expect(page.get_by_role("heading", name="Conversations by day")).to_be_visible()
     await page.get_by_role("link", name="Queue").click()
-    await agent.opens("Ada")
+    await agent.opens("Visitor")
     await page.get_by_role("button", name="Resolve").click()
     await expect(page.locator("#state")).to_contain_text("The bot has this conversation")
     await page.get_by_role("button", name="Sign out").click()

@@ -194,6 +194,42 @@ async def test_what_could_not_be_delivered_is_said_at_the_message_on_open_pages_
     assert 'hx-swap-oob="outerHTML"' in part and "Not delivered" not in part
 
 
+async def test_a_long_reply_that_a_channel_got_in_parts_says_so_too_when_it_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: PageChannel, outgoing: object) -> str:
+        raise ChannelRefused("the customer has blocked us")
+
+    maya = await house.person()
+    conversation, handoff = await house.asks_for_a_human()
+    at = f"/console/c/{conversation.id}"
+    monkeypatch.setattr(PageChannel, "send", refuse)
+    monkeypatch.setattr(PageChannel, "capabilities", Capabilities(text_limit=40, burst_wait=0.0))
+    await maya.do(f"{at}/reply", handoff=handoff.id, text="One sentence is here. " * 5)
+
+    async def told() -> bool:
+        return "Not delivered: the customer has blocked us" in (await maya.get(at)).text
+
+    await eventually(told)
+
+
+async def test_files_are_not_taken_for_a_channel_that_shows_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maya = await house.person()
+    conversation, handoff = await house.asks_for_a_human()
+    at = f"/console/c/{conversation.id}"
+    assert 'type="file"' in (await maya.get(at)).text
+    monkeypatch.setattr(PageChannel, "capabilities", Capabilities(burst_wait=0.0))
+    assert 'type="file"' not in (await maya.get(at)).text
+    form = {"csrf": maya.csrf, "act": "a-form-with-a-file-in-it", "handoff": handoff.id, "text": "See"}
+    files = {"files": ("a.pdf", b"%PDF-1.7 x", "application/pdf")}
+    headers = {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
+    answer = await maya.http.post(f"{at}/reply", data=form, files=files, headers=headers)
+    assert answer.status_code == 422 and "takes no files" in answer.text
+    assert (await house.handoff(conversation.id)).status == "waiting"
+
+
 # --- why ----------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from supportbot.console import charts
 from supportbot.console.charts import Axes, Series, bars, columns, fewer, lines, ticks
-from supportbot.console.tables import Column, Link, Table, Unit, csv_of, harmless, length, shown
+from supportbot.console.tables import Column, Link, Table, Unit, csv_of, formatted, harmless
 
 UNITS: tuple[Unit, ...] = ("count", "percent", "seconds", "dollars", "stars")
 HOSTILE = "</title></svg><script>alert(1)</script>\"' onload=x \x00\x0b\ud800 ](javascript:1)"
@@ -211,23 +211,6 @@ def test_ids_within_a_page_are_the_charts_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"),
-        (4.26, "4.3 s"),
-        (59.99, "1 min"),
-        (90, "1.5 min"),
-        (600, "10 min"),
-        (3660, "1 h 1 min"),
-        (7199, "2 h"),
-        (100_000, "1 d 3 h"),
-    ],
-)
-def test_a_length_is_said_in_one_or_two_units(seconds: float, words: str) -> None:
-    assert length(seconds) == words
-
-
-@pytest.mark.parametrize(
     ("value", "unit", "words"),
     [
         (None, "count", "–"),
@@ -241,7 +224,7 @@ def test_a_length_is_said_in_one_or_two_units(seconds: float, words: str) -> Non
     ],
 )
 def test_values_are_shown_with_their_units(value: float | str | None, unit: Unit, words: str) -> None:
-    assert shown(value, unit) == words
+    assert formatted(value, unit) == words
 
 
 def test_a_saved_table_has_plain_numbers_and_no_formulas() -> None:

@@ -18,14 +18,6 @@ def request(cookie: str = "", **headers: str) -> Request:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3_599, "59 min"), (7_200, "2 h"), (200_000, "2 d"), (-5, "0 s")],
-)
-def test_a_duration_is_said_roughly(seconds: float, words: str) -> None:
-    assert views.duration(seconds) == words
-
-
-@pytest.mark.parametrize(
     ("count", "words"),
     [(-1, ""), (999, "999 bytes"), (2_000, "2 kB"), (123_456, "123.5 kB"), (10_000_000, "10 MB")],
 )

@@ -116,7 +116,7 @@ def test_a_turn_that_is_refused_counts_nothing(connection: sqlite3.Connection) -
 
 def test_counting_a_turn_costs_a_few_statements(connection: sqlite3.Connection) -> None:
     took(connection)
-    outcome = Outcome((), replies=(Reply("Yes."),), usage=(PRICED,))
+    outcome = Outcome((), turn=(ChatMessage("assistant", "Yes.", 1),), usage=(PRICED,))
     statements: list[str] = []
     connection.execute("BEGIN IMMEDIATE")
     connection.set_trace_callback(statements.append)
