@@ -28,6 +28,7 @@ from supportbot.outbox import Outbox, Sender
 from supportbot.protocols import Adapter, ChannelContext, Model
 from supportbot.queues.local import LocalQueue
 from supportbot.stores import SqliteStore
+from supportbot.stores.migrations import behind
 from supportbot.toolroom import ToolRoom
 from supportbot.types import Act, Address, Capabilities, Message, Outcome, Outgoing, Receipt
 from supportbot.types.console import Account, AccountChange
@@ -166,6 +167,8 @@ class Bot:
         if self._model is not None:
             opened.push_async_callback(self._model.close)
         self.store, self.queue = self._rooms()
+        if old := await asyncio.to_thread(behind, self.database):
+            self._log("store.migrating", migrations=old)
         await self.store.open()
         opened.push_async_callback(self.store.close)
         opened.push_async_callback(self.queue.close)

@@ -354,6 +354,18 @@ def missing(db: Database) -> list[str]:
     return [migration.name for migration in migrations.pending(db)]
 
 
+def behind(path: Path) -> list[str]:
+    """What will be applied to a database that is there already; a large one may take a minute."""
+    if not path.is_file() or not path.stat().st_size:
+        return []
+    try:
+        with closing(connect.reading(path)) as connection:
+            db = database(connection)
+            return missing(db) if any(migrations.applied(db)) else []
+    except sqlite3.Error:
+        return []  # opening it says what is wrong
+
+
 def open_migrated(path: Path) -> tuple[sqlite3.Connection, list[str]]:
     """The writing connection to an existing file, brought to this version, and what was applied.
 

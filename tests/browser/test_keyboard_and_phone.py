@@ -220,6 +220,7 @@ async def test_a_draft_its_caret_the_place_of_reading_and_the_focus_stay_while_m
     assert selection == ["a reply that is half written", 8, 12]
     assert (await focused(page))["id"] == "reply-text"
     assert await page.locator("#transcript").evaluate("box => box.scrollTop") == 40
+    await expect(page.locator("#side")).not_to_contain_text("UTC")
     for at, id in enumerate(("do-release", "transfer-button", "side-customer", "tab-note")):
         await page.locator(f"#{id}").focus()
         await scenes.asks(house, "c1", "Ada Lovelace", f"And {at}", answered=False)
@@ -293,6 +294,9 @@ async def _console_on(house: Stage, page: Page, id: str) -> None:
     for path in (*paths, *more, f"c/{id}"):
         await page.goto(f"{house.bot}/console/{path}")
         await fits(page)
+    await page.goto(f"{house.bot}/console/dashboard/deliveries")
+    await expect(page.locator(".dashboard-sections [aria-current]")).to_be_in_viewport(ratio=0.9)
+    await page.goto(f"{house.bot}/console/c/{id}")
     await page.locator("#menu-button").click()
     await expect(page.get_by_role("navigation", name="Main")).to_be_visible()
     await fits(page, "header")

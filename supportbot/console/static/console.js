@@ -227,9 +227,8 @@
     document.addEventListener("keydown", onKey);
     const button = $("#help-button");
     if (button) { button.hidden = false; button.addEventListener("click", help); }
-    for (const swapped of ["htmx:afterSwap", "htmx:oobAfterSwap"]) {
-      document.body.addEventListener(swapped, (event) => showTimes(event.target.isConnected ? event.target : document));
-    }
+    document.body.addEventListener("htmx:afterSwap", (event) => showTimes(event.target.isConnected ? event.target : document));
+    document.body.addEventListener("htmx:oobAfterSwap", (event) => showTimes(event.detail.target));
     for (const here of $$(".tabs [aria-current]")) here.scrollIntoView({ block: "nearest", inline: "center" });
     $$("[data-without-script]").forEach((element) => { element.hidden = true; });
     document.addEventListener("change", (event) => { if (event.target.matches?.("[data-submit]")) event.target.form.requestSubmit(); });

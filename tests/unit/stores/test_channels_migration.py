@@ -13,8 +13,8 @@ import pytest
 from sqlite_utils import Database
 
 from supportbot.errors import StoreNewer
-from supportbot.stores import SqliteStore
-from supportbot.stores.migrations import TABLES, migrations
+from supportbot.stores import SqliteStore, maintenance
+from supportbot.stores.migrations import TABLES, behind, migrations
 from supportbot.testing.local_pair import local_pairs
 from supportbot.testing.pairs import ANNA, NOW, finish, message, receive, start
 from supportbot.types import (
@@ -197,3 +197,12 @@ async def test_a_reader_beside_an_old_database_says_what_to_do(old: Path) -> Non
     with pytest.raises(Exception, match="migrate") as caught:
         await store.open()
     assert not isinstance(caught.value, StoreNewer)
+
+
+def test_what_will_be_migrated_is_known_before(old: Path, tmp_path: Path) -> None:
+    assert behind(old) == ["m0002_channels", "m0003_tools", "m0004_desks", "m0005_pages"]
+    maintenance.migrate(old)
+    assert behind(old) == []
+    assert behind(tmp_path / "none.db") == []
+    (tmp_path / "empty.db").touch()
+    assert behind(tmp_path / "empty.db") == []
