@@ -36,6 +36,7 @@ WAIT = 1.0
 """Seconds that the page waits for the turn that carries the act out."""
 LONGEST = 20_000
 _SIGN_SECONDS = 3.0
+_ADDRESS = re.compile(r",?[ ]?\{customer\}")
 _LATER = "It is stored, and done as soon as the bot has finished its answer."
 _CANNED = 30
 _ACT = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
@@ -321,12 +322,18 @@ async def _canned(room: Room, lines: SqliteLines, request: Request, visit: Visit
     for reply in await room.store.console.canned():
         hay = f"{reply.title} {reply.text}".casefold()
         if all(word in hay for word in wanted):
-            text = reply.text.replace("{customer}", customer).replace("{agent}", agent)
+            text = _filled(reply.text, customer, agent)
             found.append((not _speaks(reply.locale, conversation.locale), reply.title, reply, text))
     found.sort(key=lambda one: one[:2])
     return render(
         request, "talk_canned.html", visit, replies=[one[2:] for one in found[:_CANNED]], total=len(found)
     )
+
+
+def _filled(text: str, customer: str, agent: str) -> str:
+    """The reply with the names put in; a customer without one is not addressed by any."""
+    named = text if customer else _ADDRESS.sub("", text)
+    return named.replace("{customer}", customer).replace("{agent}", agent)
 
 
 def _speaks(locale: str, wanted: str) -> bool:

@@ -115,7 +115,11 @@ def on_axis(value: float, unit: Unit) -> str:
             divisor = 1e3 if letter == "k" else size
             return ("$" if unit == "dollars" else "") + f"{value / divisor:g}{letter}"
     if unit == "dollars":
-        return f"${value:,.2f}" if not float(value).is_integer() and value >= 0.01 else f"${value:g}"
+        return (
+            f"${value:,.2f}"
+            if not float(value).is_integer() and value >= 0.01
+            else "$" + f"{value:.9f}".rstrip("0").rstrip(".")
+        )
     return f"{value:,.10g}"
 
 

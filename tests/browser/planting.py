@@ -159,9 +159,10 @@ class Bed:
         """Each text as the customer's words, the model's, a file's name, a flow's words and a button."""
         chat = await self.session(http, f"long-{number}", texts[0])
         for text in texts:
-            await self.say(chat, text)
-            self.put("customer", shown(text))
-            self.put("model", of_markdown(text))
+            asked = text if "\n" in text else f"{text} ?"  # what is no question is never an unanswered one
+            await self.say(chat, asked)
+            self.put("customer", shown(asked))
+            self.put("model", of_markdown(asked))
         ids = []
         for text in texts:
             headers = {**chat.headers, "Content-Type": "text/plain"}

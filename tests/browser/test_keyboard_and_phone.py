@@ -69,6 +69,7 @@ async def _attaches_by_keyboard(page: Page, customer: Customer) -> None:
     await page.keyboard.press("Enter")
     await (await asyncio.wait_for(chosen, 10)).set_files([PICTURE, NOTE])
     await expect(page.locator("[part=upload]")).to_have_count(2)
+    await expect(page.locator("[part=upload] progress")).to_have_count(0)
     await tab_to(page, key="Shift+Tab", name=f"Remove {NOTE['name']}")
     await page.keyboard.press("Enter")
     await expect(page.locator("[part=upload]")).to_have_count(1)

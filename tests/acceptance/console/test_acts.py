@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from consoling import House, eventually, opened
 
+from supportbot.console import acts
 from supportbot.types.console import Canned
 
 DESKS = {
@@ -332,3 +333,10 @@ async def test_the_customer_sees_that_their_agent_is_writing_and_nobody_else(hou
         assert (await agent.do(f"{at}/typing")).status_code == 204
     assert house.channel.writers == [(conversation.address.chat, "Maya Brand")]
     assert (await maya.do("/console/c/c_none/typing")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("customer", "said"), [("Ada", "Thank you, Ada. Maya here."), ("", "Thank you. Maya here.")]
+)
+def test_a_customer_without_a_name_is_not_addressed_by_one(customer: str, said: str) -> None:
+    assert acts._filled("Thank you, {customer}. {agent} here.", customer, "Maya") == said

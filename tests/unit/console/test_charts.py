@@ -249,3 +249,12 @@ def test_a_text_that_begins_like_a_formula_is_none(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a=1", "1-2", "«=»", "a@b.example"])
 def test_other_texts_stay_as_they_are(text: str) -> None:
     assert harmless(text) == text
+
+
+def test_tiny_sums_are_written_out() -> None:
+    assert [charts.on_axis(value, "dollars") for value in (7.5e-05, 0.004, 0.5, 2)] == [
+        "$0.000075",
+        "$0.004",
+        "$0.50",
+        "$2",
+    ]
