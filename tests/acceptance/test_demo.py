@@ -52,8 +52,8 @@ def demo(folder: Path) -> Iterator[Demo]:
         yield Demo(process, *found.groups(), said)
     finally:
         if process.poll() is None:
-            process.kill()
-        process.wait()
+            process.send_signal(signal.SIGINT)  # it ends the carrier's service too
+        process.wait(20)
         process.stdout.close()
 
 

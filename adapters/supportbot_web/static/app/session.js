@@ -4,8 +4,9 @@
  * the others take them over.
  */
 import { Refusal } from "./api.js";
+import { patiently } from "./patience.js";
 
-/** `changed(why)`: "renewed" the old one was over, "identified" the guest signed in, "other" it is another person's now,
+/** `changed(why)`: "renewed" the old one was over, "identified" somebody signed in, "other" it is no longer that person's,
  * "guest" the page's token was refused, "elsewhere" another tab changed it, "gone" there is none. */
 export function createSession({ api, storage, hub, userToken = "", changed }) {
   let current = null;
@@ -45,9 +46,14 @@ export function createSession({ api, storage, hub, userToken = "", changed }) {
   async function suit(token) {
     await coming?.catch(() => {}); // whoever asked for that one hears why it failed
     if (!current || (current.identified && current.subject === (await subject(token)))) return;
-    const why = current.identified ? "other" : "identified";
-    await once(() => replace(current));
-    changed(why);
+    if (current.identified) {
+      keep(null); // what somebody else has said goes at once, also while the server cannot be asked
+      changed("other");
+    }
+    await patiently(async () => {
+      if (userToken && !current?.identified) await once(() => replace(current));
+    });
+    changed("identified");
   }
 
   async function ensure() {
