@@ -45,7 +45,6 @@ def routes(room: Room) -> Sequence[BaseRoute]:
 
     access = Access(room)
     parts = (
-        static,
         signing_in,
         accounts,
         audit,
@@ -59,4 +58,4 @@ def routes(room: Room) -> Sequence[BaseRoute]:
         canned,
         dashboard,
     )
-    return [route for part in parts for route in part.routes(room, access)]
+    return [*static.routes(), *(route for part in parts for route in part.routes(room, access))]

@@ -16,7 +16,6 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,7 +27,7 @@ from supportbot.console.limits import Limits
 from supportbot.console.passwords import Passwords
 from supportbot.console.views import render
 from supportbot.errors import StoreError
-from supportbot.types.console import Account, AuditRow, ConsoleSession, Role
+from supportbot.types.console import Account, AuditRow, ConsoleSession, Role, Visit
 
 if TYPE_CHECKING:
     from supportbot.console.room import Room
@@ -46,18 +45,6 @@ _UNNAMED = (
     "This did not come from the console's own pages, or the console does not know its own address: "
     "set web.public_url to the address in the browser."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A signed-in person making a request."""
-
-    account: Account
-    session: ConsoleSession
-
-    @property
-    def csrf(self) -> str:
-        return self.session.csrf
 
 
 Handler = Callable[[Request, Visit], Awaitable[Response]]

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console.access import HOME, PASSWORD, Access, Visit, client_address
+from supportbot.console.access import HOME, PASSWORD, Access, client_address
 from supportbot.console.limits import sentence
 from supportbot.console.passwords import PasswordsBusy, generated, problem
 from supportbot.console.people import is_role, login_of, login_problem, name_problem
 from supportbot.console.signing_in import BUSY
 from supportbot.console.views import render
 from supportbot.errors import Conflict, NotFound
-from supportbot.types.console import ROLES, Account, AuditRow
+from supportbot.types.console import ROLES, Account, AuditRow, Visit
 
 if TYPE_CHECKING:
     from supportbot.console.room import Room

@@ -29,8 +29,9 @@ from supportbot.types import Attachment, Conversation, Event, Handoff, Message, 
 from supportbot.types.lines import Taken
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Handler, Visit
+    from supportbot.console.access import Access, Handler
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 WAIT = 1.0
 """Seconds that the page waits for the turn that carries the act out."""

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console.access import Access, Visit
+from supportbot.console.access import Access
 from supportbot.console.views import render
+from supportbot.types.console import Visit
 
 if TYPE_CHECKING:
     from supportbot.console.room import Room

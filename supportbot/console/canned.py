@@ -21,8 +21,9 @@ from supportbot.errors import Conflict, NotFound
 from supportbot.types.console import Canned
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Visit
+    from supportbot.console.access import Access
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 PAGE = "/console/replies"
 LONGEST_TITLE, LONGEST_TEXT, MOST = 100, 8_000, 1_000

@@ -21,8 +21,9 @@ from supportbot.errors import NotFound, UsageError
 from supportbot.stores.finding import SqliteFinding
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Visit
+    from supportbot.console.access import Access
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 _LONGEST_VALUE = 500
 

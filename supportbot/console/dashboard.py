@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console.access import Access, Visit
+from supportbot.console.access import Access
 from supportbot.console.section import Asked
 from supportbot.console.sections import SECTIONS
 from supportbot.console.tables import cell, csv_of
@@ -30,6 +30,7 @@ from supportbot.handofffiles import compile_hours
 from supportbot.hours import Hours
 from supportbot.stores.figures import OpenSeconds
 from supportbot.stores.reports import SqliteReports
+from supportbot.types.console import Visit
 from supportbot.types.reports import LONGEST, Period
 
 if TYPE_CHECKING:

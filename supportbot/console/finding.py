@@ -25,8 +25,9 @@ from supportbot.stores.typed import LONGEST
 from supportbot.types.finding import HANDOFF_FILTERS, FoundPage, Wanted
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Visit
+    from supportbot.console.access import Access
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 PAGE = "/console/conversations"
 FIELDS = ("q", "channel", "handoff", "agent", "reason", "rating", "since", "until")

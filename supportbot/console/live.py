@@ -19,8 +19,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Visit
+    from supportbot.console.access import Access
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 BEAT = 15.0
 PAUSE = 0.5

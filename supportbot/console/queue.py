@@ -21,8 +21,9 @@ from supportbot.types import HandoffStatus
 from supportbot.types.lines import ENDED, OPEN, QueueAsked, QueueCounts, QueueRow
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Visit
+    from supportbot.console.access import Access
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 PAGE = 50
 FIRST = 25

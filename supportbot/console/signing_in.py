@@ -20,13 +20,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console.access import PASSWORD, SIGN_IN, Access, Visit, client_address, own_path
+from supportbot.console.access import PASSWORD, SIGN_IN, Access, client_address, own_path
 from supportbot.console.limits import sentence
 from supportbot.console.passwords import LONGEST, PasswordsBusy
 from supportbot.console.people import login_of
 from supportbot.console.views import render
 from supportbot.doors import BODY_SECONDS
-from supportbot.types.console import Account
+from supportbot.types.console import Account, Visit
 
 if TYPE_CHECKING:
     from supportbot.console.room import Room

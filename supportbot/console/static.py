@@ -5,23 +5,18 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-if TYPE_CHECKING:
-    from supportbot.console.access import Access
-    from supportbot.console.room import Room
-
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".LICENSE": "text/plain"}
 _POLICY = "default-src 'none'; style-src 'self'; sandbox"
 
 
-def routes(room: Room, access: Access) -> list[BaseRoute]:
+def routes() -> list[BaseRoute]:
     """Open to everybody: nothing in here is secret, and the sign-in page needs it."""
     return [Route("/console/static/{name}", _serve)]
 

@@ -28,8 +28,9 @@ from supportbot.types import HANDOFF_REASONS, Earlier, Handoff
 from supportbot.types.lines import Talk, Told
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Access, Visit
+    from supportbot.console.access import Access
     from supportbot.console.room import Room
+    from supportbot.types.console import Visit
 
 TURNS = 40
 _CAUGHT_UP = 400

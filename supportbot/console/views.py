@@ -27,7 +27,7 @@ from supportbot.types import User
 from supportbot.types.console import Role
 
 if TYPE_CHECKING:
-    from supportbot.console.access import Visit
+    from supportbot.types.console import Visit
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "

@@ -86,3 +86,15 @@ class AccountChange:
     role: Role | None = None
     password: str = field(default="", repr=False)
     must_change: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A signed-in person making a request."""
+
+    account: Account
+    session: ConsoleSession
+
+    @property
+    def csrf(self) -> str:
+        return self.session.csrf

@@ -22,13 +22,13 @@ from supportbot.config.settings import Config
 from supportbot.config.validate import validate
 from supportbot.config.yamlfile import parse
 from supportbot.console import accounts, audit, oidc, signing_in, static
-from supportbot.console.access import Access, Visit
+from supportbot.console.access import Access
 from supportbot.console.passwords import hashed
 from supportbot.console.room import Room
 from supportbot.files import FileStore
 from supportbot.stores import SqliteStore
 from supportbot.types import Message, Receipt
-from supportbot.types.console import Account, AuditRow, Role
+from supportbot.types.console import Account, AuditRow, Role, Visit
 from supportbot.web import egress, server
 from supportbot.web.app import build
 

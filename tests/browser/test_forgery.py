@@ -241,16 +241,16 @@ async def test_who_signs_in_on_the_page_never_sees_what_another_customer_said_al
     async with stage(tmp_path, parrot()) as here:
         customer = await Customer(await (await opens()).new_page(), here).comes()
         page, signs_in = customer.page, "proof => supportbot.identify(proof)"
+        identified = "Object.values(localStorage).some(one => JSON.parse(one).identified)"
         await page.evaluate(signs_in, here.signed("ada", "Ada"))
+        await page.wait_for_function(identified)
         await customer.says(SECRET)
         await customer.sees(f"You said: {SECRET}")
         here.cable.sever()
         await page.evaluate(signs_in, here.signed("bob", "Bob"))
         await expect(page.locator("[part=entry]")).to_have_count(0, timeout=2_000)
         here.cable.mend()
-        await page.wait_for_function(
-            "Object.values(localStorage).some(one => JSON.parse(one).identified)", timeout=20_000
-        )
+        await page.wait_for_function(identified, timeout=20_000)
         await customer.says("It is Bob")
         await customer.sees("You said: It is Bob")
         assert await customer.texts() == ["It is Bob", "You said: It is Bob"]

@@ -422,7 +422,7 @@ async def test_a_stream_learns_that_its_session_has_ended(here: House, browser: 
     digest = hashlib.sha256(browser.token.encode()).hexdigest()
     found = await here.store.console.session(digest, now=here.clock(), idle=7200)
     assert found is not None
-    from supportbot.console.access import Visit
+    from supportbot.types.console import Visit
 
     visit = Visit(found[1], found[0])
     assert await here.access.holds(visit)
