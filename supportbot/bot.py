@@ -18,7 +18,7 @@ from supportbot import assembly, console, deskroom, identity, logs
 from supportbot.changes import Changes
 from supportbot.clockwork import Clockwork
 from supportbot.config import BotFiles, load
-from supportbot.console.room import Room
+from supportbot.console.room import MOST_FILES, Room
 from supportbot.engine import Script
 from supportbot.errors import ChannelRefused, StoreError
 from supportbot.files import FileStore
@@ -333,7 +333,7 @@ class Bot:
         routes = [route for adapter in self.adapters.values() for route in adapter.routes()]
         routes += [*self._console(), *self._routes]
         larger = {path: most for adapter in self.adapters.values() for path, most in adapter.body_limits.items()}
-        larger[f"{console.PATH}/c/"] = self.files.config.attachments.max_size * console.MOST_FILES + _FORM
+        larger[f"{console.PATH}/c/"] = self.files.config.attachments.max_size * MOST_FILES + _FORM
         limit = self.files.config.web.body_limit
         return build(
             routes, ready=self.ready, body_limit=limit, larger=larger, pages={console.PATH: console.problem}

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from supportbot.console.room import Room
 
 PATH = "/console"
-MOST_FILES = 5
-"""Files in one form."""
 
 
 def problem(request: Request, status: int, sentence: str) -> Response:

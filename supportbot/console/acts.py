@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from supportbot.console import MOST_FILES, talk
+from supportbot.console import talk
+from supportbot.console.room import MOST_FILES
 from supportbot.console.views import HEADERS, render, size
 from supportbot.errors import ChannelRefused, Conflict, NotFound, StoreBusy, StoreFull
 from supportbot.mediatypes import allowed, media_type

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from supportbot.config.settings import Config
 
 
+MOST_FILES = 5
+"""Files in one form."""
+
+
 class Receive(Protocol):
     """`Bot.receive`."""
 

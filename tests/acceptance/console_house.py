@@ -151,7 +151,8 @@ async def house(
         public_url=public_url,
     )
     access = Access(room)
-    routes = [route for part in (static, signing_in, accounts, audit, oidc) for route in part.routes(room, access)]
+    parts = (signing_in, accounts, audit, oidc)
+    routes = [*static.routes(), *(route for part in parts for route in part.routes(room, access))]
     app = build([*routes, *_pages(access), *more(room, access)], ready=_ready, body_limit=1_000_000)
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
