@@ -301,7 +301,7 @@ def test_every_listing_is_json_on_request(used: Path) -> None:
         assert run(used, "conversations", rows[0]["id"], "--json").rows["turns"]
         assert run(used, "why", rows[0]["id"], "--json").rows[0]["steps"]
         assert run(used, "usage", "--json").rows == []
-        assert run(used, "adapters", "--json").rows == ["helpdesk", "slack", "telegram", "webhook"]
+        assert run(used, "adapters", "--json").rows == ["helpdesk", "slack", "telegram", "web", "webhook"]
         assert handoffs(used, "show", row["id"], "--json").rows["handoff"]["id"] == row["id"]
         assert isinstance(run(used, "db", "check", "--json").rows, list)
         assert run(used, "db", "aside", "--json").rows == []

@@ -86,13 +86,16 @@ class Seen:
             self.found.setdefault(f"{where}: {place}", set()).update(map(shown, texts))
 
     def all(self, bed: Bed, where: str, places: Iterable[str]) -> int:
-        """Asserts that everything planted there was seen; how much that was."""
+        """Asserts that everything planted there was seen; how much that was. Of others' lists a few may be lost: the bot
+        has words of its own for some, such as "help"."""
         count = 0
         for place in places:
             wanted = {text for text in bed.planted[place] if text}
             assert wanted, place
             lost = wanted - self.found[f"{where}: {place}"]
-            assert len(lost) <= len(bed.missed), f"{where}, {place}: {sorted(lost)[:5]}"
+            if lost:
+                print(f"{where}, {place}: {len(lost)} not seen, {sorted(lost)[:10]}")
+            assert len(lost) <= (len(wanted) // 200 if CORPORA else 0), f"{where}, {place}: {sorted(lost)[:10]}"
             count += len(wanted) - len(lost)
         return count
 
@@ -267,7 +270,7 @@ async def in_lists(bed: Bed, watch: Watch, page: Page, seen: Seen) -> None:
                 break
             await page.goto(f"{bed.here.bot}{await onward.evaluate('one => one.pathname + one.search')}")
     short = {shown(f"hostile {text}") for text in bed.named if len(text) < 60}
-    assert len(short - seen.found["lists: snippet"]) <= len(bed.missed), short - seen.found["lists: snippet"]
+    assert len(short - seen.found["lists: snippet"]) <= len(short) // 200, short - seen.found["lists: snippet"]
     assert len(seen.found["lists: question"] & set(bed.planted["customer"])) > CHUNK
     assert set(bed.planted["canned title"]) <= seen.found["lists: detail"], "the audit log names them"
 
