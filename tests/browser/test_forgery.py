@@ -110,6 +110,10 @@ async def framed(here: Stage, watch: Watch, them: Others) -> None:
     for origin in (them.stranger, them.neighbour):
         page = await them.page(watch, origin, frames)
         await page.wait_for_load_state()
+        for _ in range(100):  # the browser's own page of the error may come a little after the load
+            if all(frame.url for frame in page.frames[1:]):
+                break
+            await page.wait_for_timeout(50)
         assert [frame.url for frame in page.frames[1:]] == ["chrome-error://chromewebdata/"] * 3
         async with watch.context.expect_page() as opening:
             await page.evaluate("address => { window.other = window.open(address); }", f"{here.bot}/console/queue")
