@@ -32,7 +32,7 @@ CHUNK = 24
 _AT_ONCE = 4
 _FROM_ONE_ADDRESS = 25
 """Sessions: the chat gives an address thirty a minute."""
-_NAME, _TITLE, _OF_PATTERN = 80, 100, 450
+_NAME, _FILE_NAME, _OF_PATTERN = 80, 200, 450
 
 
 _ANSWERED = """SELECT max(done_at IS NOT NULL), total(outbox.id IS NOT NULL AND finished_at IS NULL AND NOT dead),
@@ -273,7 +273,7 @@ async def by_agents(bed: Bed, clerk: Clerk, chunks: Sequence[Sequence[str]]) -> 
             await clerk.act(id, "reply", text, files=[("files", (name, b"words", "text/plain"))])
             await clerk.act(id, "note", text)
             bed.put("agent", of_markdown(text))
-            bed.put("agent's file", shown(name.replace('"', "%22")))
+            bed.put("agent's file", shown(name.replace('"', "%22")[:_FILE_NAME]))
             bed.put("note", shown(f"{called}: {text}"))
 
 

@@ -79,6 +79,7 @@ class Seen:
     """What was read off the pages, by place."""
 
     found: dict[str, set[str]] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
 
     async def read(self, page: Page, where: str, places: dict[str, str]) -> None:
         for place, selector in places.items():
@@ -86,17 +87,18 @@ class Seen:
             self.found.setdefault(f"{where}: {place}", set()).update(map(shown, texts))
 
     def all(self, bed: Bed, where: str, places: Iterable[str]) -> int:
-        """Asserts that everything planted there was seen; how much that was. Of others' lists a few may be lost: the bot
-        has words of its own for some, such as "help"."""
+        """How much of what was planted there was seen; `wrong` says what was not. Of others' lists a few may be lost: the
+        bot has words of its own for some, such as "help"."""
         count = 0
         for place in places:
             wanted = {text for text in bed.planted[place] if text}
             assert wanted, place
             lost = wanted - self.found[f"{where}: {place}"]
-            if lost:
-                print(f"{where}, {place}: {len(lost)} not seen, {sorted(lost)[:10]}")
-            assert len(lost) <= (len(wanted) // 200 if CORPORA else 0), f"{where}, {place}: {sorted(lost)[:10]}"
             count += len(wanted) - len(lost)
+            if len(lost) > (len(wanted) // 200 if CORPORA else 0):
+                self.wrong.append(
+                    f"{where}, {place}: {len(lost)} of {len(wanted)} lost, such as {sorted(lost)[:10]}"
+                )
         return count
 
 
@@ -127,6 +129,7 @@ async def test_hostile_texts_are_words_wherever_they_are_shown(tmp_path: Path, o
             f"{len(texts)} texts, seen as words in {shown_as_words} places, {shop.elements + console.elements} elements"
             f" looked at; {len(bed.missed)} not planted"
         )
+        assert not seen.wrong, "\n".join(seen.wrong)
 
 
 async def in_the_widget(bed: Bed, watch: Watch, seen: Seen) -> None:
