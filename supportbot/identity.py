@@ -71,11 +71,18 @@ class Proofs:
         customer = claims["sub"]
         if not isinstance(customer, str) or not customer.strip():
             return "its sub is empty"
+        if _whole(customer) != customer:  # two of them must not become one
+            return "its sub has half a character"
         name = claims.get("name")
         more = {
-            key: value
+            key: _whole(value) if isinstance(value, str) else value
             for key, value in list(claims.items())[:_MOST_CLAIMS]
             if key not in _REGISTERED and isinstance(value, str | int | float | bool)
         }
         ends = min(float(claims["exp"]), now + self._lasts)
-        return Identity(customer, name if isinstance(name, str) else "", "signed", now, ends, more)
+        return Identity(customer, _whole(name) if isinstance(name, str) else "", "signed", now, ends, more)
+
+
+def _whole(text: str) -> str:
+    """The text with "?" for half a character, as a name cut in the middle of an emoji ends in."""
+    return text.encode("utf-8", "replace").decode()
