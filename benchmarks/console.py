@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from html import unescape
@@ -27,10 +27,11 @@ from pathlib import Path
 from urllib.parse import urlencode, urljoin
 
 import httpx2
-from talks import fill
+from talks import SPAN, fill
 
 from supportbot.bot import Bot
 from supportbot.console.passwords import hashed
+from supportbot.console.sections import SECTIONS
 from supportbot.testing.site import write_bot
 
 LIMIT = 0.2
@@ -144,11 +145,18 @@ async def addresses(http: httpx2.AsyncClient, count: int) -> dict[str, str]:
         "a customer": f"/console/c/{ordinary}/customer",
         "a customer with very many": f"/console/c/{heavy}/customer",
         "canned replies": "/console/replies",
-        "dashboards": "/console/dashboard",
+        **{f"dashboards: {name}, {days} days": address for name, days, address in _dashboards()},
         "accounts": "/console/accounts",
         "audit": "/console/audit",
     }
     return pages
+
+
+def _dashboards() -> Iterator[tuple[str, int, str]]:
+    for days in (30, 90):
+        for section in SECTIONS:
+            place = "" if section == "overview" else f"/{section}"
+            yield section, days, f"/console/dashboard{place}?days={days}"
 
 
 async def measured(database: Path, count: int) -> bool:
@@ -174,11 +182,11 @@ async def measured(database: Path, count: int) -> bool:
     return not slow
 
 
-def prepared(database: Path, count: int) -> int:
+def prepared(database: Path, count: int, days: float) -> int:
     """Fills it unless it is there, with an admin; how many conversations it has."""
     if not database.exists():
         began = time.perf_counter()
-        fill(database, count)
+        fill(database, count, days=days)
         print(f"{count:,} conversations written in {time.perf_counter() - began:.0f} s")
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute(_ADMIN, (hashed(PASSWORD), time.time()))
@@ -193,6 +201,7 @@ def prepared(database: Path, count: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=100_000)
+    parser.add_argument("--days", type=float, default=SPAN, help="over which they are spread")
     parser.add_argument("--database", type=Path)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -201,7 +210,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         database = options.database or Path(folder) / "shop.db"
-        count = prepared(database, options.conversations)
+        count = prepared(database, options.conversations, options.days)
         sys.exit(0 if asyncio.run(measured(database, count)) else 1)
 
 

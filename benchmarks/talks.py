@@ -88,7 +88,8 @@ _LAST = [
     "Brown",
 ]
 _DAY = 86_400.0
-_SPAN = 700 * _DAY
+SPAN = 700.0
+"""Days over which they are spread."""
 _BATCH = 2_000
 
 _CONVERSATION = """INSERT INTO conversations (id, public, channel, chat, thread, customer, customer_name, created_at,
@@ -131,9 +132,10 @@ class Words:
 class Shop:
     """Makes the rows of one conversation after the other."""
 
-    def __init__(self, conversations: int, now: float) -> None:
+    def __init__(self, conversations: int, now: float, span: float) -> None:
         self.count = conversations
         self.now = now
+        self.span = span
         self.dice = random.Random(6)
         self.words = {locale: Words(locale, self.dice) for locale in _LOCALES}
         self.trace = zlib.compress(
@@ -142,7 +144,7 @@ class Shop:
 
     def rows(self, id: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
         dice, words = self.dice, self.words[_LOCALES[id % 4]]
-        began = self.now - _SPAN + _SPAN * id / (self.count + 1)
+        began = self.now - self.span + self.span * id / (self.count + 1)
         heavy, person = id % 50 == 0, dice.randrange(max(1, self.count // 3))
         channel = "shop" if heavy else CHANNELS[person % 4]
         user = HEAVY if heavy else f"u-{person}"
@@ -199,13 +201,13 @@ def _identity(customer: str, name: str, at: float) -> dict[str, Any]:
     return {"customer": customer, "name": name, "method": "signed", "at": at, "expires_at": at + 1_800}
 
 
-def fill(path: Path, conversations: int, *, now: float | None = None) -> None:
-    """Makes the file, migrated and full."""
+def fill(path: Path, conversations: int, *, now: float | None = None, days: float = SPAN) -> None:
+    """Makes the file, migrated and full; the conversations began in the last so many days."""
     connect.create_file(path)
     opened, _ = migrations.open_migrated(path)
     with closing(opened) as connection:
         connection.execute("PRAGMA synchronous = OFF")
-        shop = Shop(conversations, time.time() if now is None else now)
+        shop = Shop(conversations, time.time() if now is None else now, days * _DAY)
         for start in range(1, conversations + 1, _BATCH):
             _insert(connection, shop, range(start, min(start + _BATCH, conversations + 1)))
         text = "Hello {customer}, this is answer number "
@@ -237,7 +239,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
     parser.add_argument("--conversations", type=int, default=100_000)
+    parser.add_argument("--days", type=float, default=SPAN)
     options = parser.parse_args()
     began = time.perf_counter()
-    fill(options.path, options.conversations)
+    fill(options.path, options.conversations, days=options.days)
     print(f"{options.conversations:,} conversations in {time.perf_counter() - began:.0f} s")
