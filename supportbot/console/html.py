@@ -12,7 +12,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from supportbot.markup import Block, Run, blocks
+from supportbot.markup import Block, Run, blocks, plain
 
 _SCHEMES = ("http://", "https://", "mailto:", "tel:")
 _DEEPEST = 6
@@ -26,6 +26,11 @@ def markdown(text: str) -> Markup:
 def plain_lines(text: str) -> Markup:
     """A customer's words as they were written: escaped, with their line breaks."""
     return Markup("<br>").join(escape(line) for line in text.splitlines())
+
+
+def unmarked(text: str) -> str:
+    """Lines out of what the bot and others said, such as a summary has them, without the marks of Markdown."""
+    return "\n".join(plain(line) for line in text.splitlines())
 
 
 def _quotes(every: Iterable[Block]) -> Iterator[Markup]:

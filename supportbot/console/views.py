@@ -20,7 +20,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from supportbot.console.html import markdown, plain_lines
+from supportbot.console.html import markdown, plain_lines, unmarked
 from supportbot.console.static import versioned
 from supportbot.console.words import duration, money, reason
 from supportbot.types import User
@@ -111,6 +111,7 @@ def _environment() -> Environment:
         reason=reason,
         markdown=markdown,
         plain_lines=plain_lines,
+        unmarked=unmarked,
         size=size,
         anchor=anchor,
         person=person,

@@ -190,7 +190,7 @@ def _outgoing(
     turn: _Turn, address: Row, user: User, answered: list[tuple[str, User]], routes: EventRoutes
 ) -> list[tuple[Row, str | None]]:
     """The rows, as `queries.OUTGOING` would read them, each with the handoff whose place it needs: the replies in order,
-    then the events, then what goes to desks."""
+    then the events (but a claim comes first), then what goes to desks."""
     channel, chat, thread = address
 
     def row(
@@ -203,15 +203,18 @@ def _outgoing(
     ids = codec.dump([id for id, _ in answered])
     parts = len(turn.packed.replies)
     preview = clean(turn.packed.outcome.preview)
-    rows: list[tuple[Row, str | None]] = [
+    replies: list[tuple[Row, str | None]] = [
         (row(channel, "message.reply", (ids, part, parts), body, preview if part == 1 else ""), None)
         for part, body in enumerate(turn.packed.replies, start=1)
     ]
-    rows += [
+    events = [
         (row(to, kind, _ALONE, (None, data)), None)
         for kind, data in turn.packed.events
         for to in routes.of(kind, channel)
     ]
+    # who claims by writing is there before their words are
+    come = max((at for at, (event, _) in enumerate(events, 1) if event[5] == "handoff.claimed"), default=0)
+    rows = events[:come] + replies + events[come:]
     for desk, kind, handoff, body in turn.packed.posts:
         found = turn.connection.execute(queries.PLACE_OF, (desk, handoff)).fetchone()
         rows.append((row(DESK + desk, kind, _ALONE, body, place=found[0] if found else ""), handoff))

@@ -7,7 +7,9 @@ from __future__ import annotations
 FIND_REPEAT = """SELECT inbox.id, inbox.digest, conversations.public, inbox.done_at IS NOT NULL
     FROM inbox JOIN conversations ON conversations.id = inbox.conversation
     WHERE inbox.channel = ? AND inbox.message = ?"""
-FIND_ADDRESS = "SELECT id, public, turn, attempt FROM conversations WHERE channel = ? AND chat = ? AND thread = ?"
+FIND_ADDRESS = """SELECT id, public, turn, attempt, customer_name FROM conversations
+    WHERE channel = ? AND chat = ? AND thread = ?"""
+NAME_CUSTOMER = "UPDATE conversations SET customer_name = ? WHERE id = ? AND customer = ?"
 ADD_CONVERSATION = """INSERT INTO conversations
     (public, channel, chat, thread, customer, customer_name, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 ADD_INBOUND = """INSERT INTO inbox

@@ -101,10 +101,13 @@ def _conversation(connection: sqlite3.Connection, message: Message, now: float) 
     at = message.address
     address = (clean(at.channel), clean(at.chat), clean(at.thread))
     found: Row | None = connection.execute(queries.FIND_ADDRESS, address).fetchone()
-    if found is not None:
-        return found, False
-    public = "c_" + secrets.token_hex(16)
     opener = (clean(message.user.id), clean(message.user.name))
+    if found is not None:
+        *row, name = found
+        if opener[1] and not name:  # who opened it has said meanwhile who they are
+            connection.execute(queries.NAME_CUSTOMER, (opener[1], row[0], opener[0]))
+        return tuple(row), False
+    public = "c_" + secrets.token_hex(16)
     key = connection.execute(queries.ADD_CONVERSATION, (public, *address, *opener, now, now)).lastrowid
     return (key, public, 0, 0), True
 

@@ -16,6 +16,7 @@ from supportbot.types import (
     Handoff,
     Message,
     Reply,
+    User,
 )
 
 PICTURE = Attachment("a.png", "image/png", 12, "https://example.org/a", "file-1", "0f" * 32)
@@ -53,6 +54,17 @@ class ChannelsContract:
         assert found is not None
         turns = await pair.store.transcript(found.id)
         return [one.content for one_turn in turns for one in one_turn.messages if one.role == "user"]
+
+    async def test_a_customer_without_a_name_gets_the_first_one_they_say(self, pairs: Pairs) -> None:
+        nameless, ada = User("u-ada"), User("u-ada", "Ada")
+        async with pairs() as pair:
+            sent = [message("m1", user=nameless), message("m2", user=BEN), message("m3", user=ada)]
+            sent.append(message("m4", user=User("u-ada", "Eve")))
+            names = []
+            for one in sent:
+                (receipt,) = await receive(pair, one)
+                names.append((await pair.store.conversation(receipt.conversation)).customer.name)
+            assert names == ["", "", "Ada", "Ada"]
 
     async def test_words_that_were_taken_back_leave_the_summaries_too(self, pairs: Pairs) -> None:
         async with pairs() as pair:

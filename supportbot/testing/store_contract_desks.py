@@ -34,6 +34,23 @@ def handed(conversation: str, number: int = 1, **changes: Any) -> Handoff:
 class DesksContract:
     """Part of `StoreContract`."""
 
+    async def test_who_claims_by_writing_is_announced_before_their_words(self, pairs: Pairs) -> None:
+        async with pairs(events={"shop"}) as pair:
+            await receive(pair, message("m1"))
+            told: tuple[tuple[Any, Any], ...] = tuple(
+                (kind, {}) for kind in ("handoff.requested", "handoff.claimed", "conversation.closed")
+            )
+            ready = (await finish(pair, await start(pair), replies=(Reply("Hi"), Reply("Ho")), events=told)).ready
+            sent = [
+                "handoff.requested",
+                "handoff.claimed",
+                "message.reply",
+                "message.reply",
+                "conversation.closed",
+            ]
+            assert [row.kind for row in ready] == sent
+            assert [row.part for row in ready if row.kind == "message.reply"] == [1, 2]
+
     async def test_a_handoff_keeps_all_that_is_known_of_it(self, pairs: Pairs) -> None:
         async with pairs() as pair:
             (receipt,) = await receive(pair, message("m1"))

@@ -19,6 +19,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pages import Block
@@ -214,9 +215,11 @@ class Program:
 
     def kill(self) -> None:
         """Ends what is still running and lets go of the terminal."""
-        if self.code is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(_SECONDS)
+        for number in (signal.SIGINT, signal.SIGKILL) if self.code is None else ():
+            with suppress(subprocess.TimeoutExpired):
+                os.killpg(self._process.pid, number)
+                self._process.wait(_SECONDS)
+                break
         os.close(self._inside)
 
     def _read(self, seconds: float) -> None:

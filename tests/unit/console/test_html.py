@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.console.html import markdown, plain_lines
+from supportbot.console.html import markdown, plain_lines, unmarked
 
 ALLOWED = {
     "p": {"class", "dir"},
@@ -133,3 +133,9 @@ def test_a_table_has_its_header_and_cells() -> None:
 
 def test_each_block_of_text_finds_its_own_direction() -> None:
     assert all('dir="auto"' in part for part in markdown("سلام\n\nhello").split("</p>") if part)
+
+
+def test_lines_of_a_summary_lose_their_marks_and_stay_lines() -> None:
+    assert unmarked("Bot: Order **A-1** is `late`\nCustomer: <b>why</b>?") == (
+        "Bot: Order A-1 is late\nCustomer: <b>why</b>?"
+    )
