@@ -17,6 +17,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -82,6 +83,11 @@ class Door:
                 return refusal(Refused(503, "It could not be stored; try again in a moment.", _BEHIND))
             except ChannelBusy:
                 return refusal(Refused(503, "The chat is closed just now; try again in a moment.", _BEHIND))
+            except HTTPException:
+                raise  # the application's own answer
+            except Exception as error:  # noqa: BLE001 - HTTP route: answered here, so that pages of other origins may read it
+                self._adapter.context.log("web.failed", path=path, error=type(error).__name__, exc_info=True)
+                return refusal(Refused(500, "Something went wrong here; it has been logged."))
 
         methods = (*handlers, "OPTIONS")
         return Route(self._adapter.base + path, serve, methods=list(methods), middleware=[self._cors])

@@ -331,3 +331,20 @@ def request_from(host: str | None) -> Request:
 )
 def test_a_visitor_is_an_address_or_the_network_that_one_customer_has(host: str | None, counts_as: str) -> None:
     assert visitor(request_from(host)) == counts_as
+
+
+async def test_a_failure_of_our_own_is_one_sentence_that_the_page_can_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened() as chat:
+
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("token=abc")
+
+        page = await chat.visitor()
+        monkeypatch.setattr(chat.shelf, "entries", broken)
+        answer = await page.ask("GET", "/entries")
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (500, SHOP)
+        assert answer.json() == {"error": "Something went wrong here; it has been logged."}
+        ((event, facts),) = chat.logged
+        assert (event, facts["path"], facts["error"]) == ("web.failed", "/entries", "RuntimeError")
